@@ -1,0 +1,55 @@
+"""What the log can say no to.
+
+LogError
+├── WrongPosition     the head is not where the request expects it
+├── FencedEpoch       a newer process of this producer has taken over
+├── OutOfOrder        a batch's sequence number leaves a gap
+├── DifferentContent  a sequence number was used before, for other events
+├── TooLarge          more than one commit takes
+├── LogFull           no room on the disk or in the map; reading goes on
+├── LogInUse          another process has the log open
+├── NotALog           the folder holds something else, or a newer format
+└── LogFailed         a commit failed in a way that must not be tried again; the server stops
+"""
+
+
+class LogError(Exception):
+    """Base of all; nothing was written."""
+
+
+class WrongPosition(LogError):
+    def __init__(self, expected: int, actual: int) -> None:
+        super().__init__(f"the log is at position {actual}, not at {expected}")
+        self.actual = actual
+
+
+class FencedEpoch(LogError):
+    pass
+
+
+class OutOfOrder(LogError):
+    pass
+
+
+class DifferentContent(LogError):
+    pass
+
+
+class TooLarge(LogError):
+    pass
+
+
+class LogFull(LogError):
+    pass
+
+
+class LogInUse(LogError):
+    pass
+
+
+class NotALog(LogError):
+    pass
+
+
+class LogFailed(LogError):
+    pass

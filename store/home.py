@@ -1,0 +1,68 @@
+"""Where things lie in the data folder. Every room finds its files through this page; it knows no file's content."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_ADDRESS = "127.0.0.1:7430"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The data folder, `$GUESSBOOK_HOME` or `./guessbook-data`. Only log/, artifacts/ and config.yaml hold truth."""
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> "Home":
+        return cls(Path(os.environ.get("GUESSBOOK_HOME") or "guessbook-data").absolute())
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root / "artifacts"
+
+    @property
+    def active(self) -> Path:
+        """The exact bytes of each dataset that is queued or trained on."""
+        return self.root / "data" / "active"
+
+    @property
+    def base_models(self) -> Path:
+        return self.root / "models" / "base"
+
+    @property
+    def versions(self) -> Path:
+        return self.root / "models" / "versions"
+
+    @property
+    def checkpoints(self) -> Path:
+        """One folder a run."""
+        return self.root / "checkpoints"
+
+    @property
+    def spool(self) -> Path:
+        """One file a producer."""
+        return self.root / "spool"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def address_file(self) -> Path:
+        """Where a running server says how to reach it, as `host:port`."""
+        return self.root / "server.address"
+
+    def address(self) -> str:
+        """`$GUESSBOOK_ADDRESS`, else what the running server wrote down, else the default."""
+        given = os.environ.get("GUESSBOOK_ADDRESS")
+        if given:
+            return given
+        try:
+            return self.address_file.read_text().strip() or DEFAULT_ADDRESS
+        except FileNotFoundError:
+            return DEFAULT_ADDRESS
