@@ -1,0 +1,234 @@
+"""The jobs and their trainers: who waits, who runs, what was asked and not yet answered."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from guessbook.projections.fold import Handlers, Misplaced, dispatch
+from guessbook.proto import events_pb2 as events
+from guessbook.proto.events_pb2 import Event
+from guessbook.proto.history_pb2 import (
+    JOB_STATE_ACTIVE,
+    JOB_STATE_COMPLETED,
+    JOB_STATE_FAILED,
+    JOB_STATE_INTERRUPTED,
+    JOB_STATE_PAUSED,
+    JOB_STATE_QUEUED,
+    Job,
+    JobState,
+    Trainer,
+)
+
+
+@dataclass
+class Jobs:
+    jobs: dict[str, Job] = field(default_factory=dict)
+    trainers: dict[str, Trainer] = field(default_factory=dict)
+    job_of_run: dict[str, str] = field(default_factory=dict)
+
+
+def apply(state: Jobs, event: Event) -> Jobs:
+    dispatch(state, event, HANDLERS)
+    return state
+
+
+def queue(state: Jobs) -> list[Job]:
+    """The jobs that wait for a trainer, in the order they will run: interrupted ones, then by priority, then first in first out."""
+    waiting = [job for job in state.jobs.values() if job.state in (JOB_STATE_QUEUED, JOB_STATE_INTERRUPTED)]
+    return sorted(
+        waiting, key=lambda job: (job.held, job.state != JOB_STATE_INTERRUPTED, -job.priority, job.queued_position)
+    )
+
+
+def listed(state: Jobs) -> list[Job]:
+    """All jobs: the active ones, the queue in its order, the paused, then the finished with the newest first."""
+    active = [job for job in state.jobs.values() if job.state == JOB_STATE_ACTIVE]
+    paused = [job for job in state.jobs.values() if job.state == JOB_STATE_PAUSED]
+    finished = [job for job in state.jobs.values() if job.state in (JOB_STATE_COMPLETED, JOB_STATE_FAILED)]
+    return active + queue(state) + paused + sorted(finished, key=lambda job: job.finished_at_us, reverse=True)
+
+
+def in_state(state: Jobs, *wanted: "JobState.ValueType") -> Iterable[Job]:
+    return (job for job in state.jobs.values() if job.state in wanted)
+
+
+def job_id(event: Event) -> str:
+    return event.subject.removeprefix("job/")
+
+
+def run_id(event: Event) -> str:
+    return event.subject.removeprefix("run/")
+
+
+def _job(state: Jobs, event: Event) -> Job:
+    job = state.jobs.get(job_id(event))
+    if job is None:
+        raise Misplaced(f"there is no {event.subject}")
+    return job
+
+
+def _queued(state: Jobs, event: Event, body: events.JobQueued) -> None:
+    state.jobs[job_id(event)] = Job(
+        id=job_id(event),
+        name=body.name,
+        dataset=body.dataset,
+        priority=body.priority,
+        state=JOB_STATE_QUEUED,
+        config=body.config,
+        queued_position=event.position,
+        queued_at_us=event.recorded_at_us,
+    )
+
+
+def _priority_changed(state: Jobs, event: Event, body: events.JobPriorityChanged) -> None:
+    _job(state, event).priority = body.to
+
+
+def _leased(state: Jobs, event: Event, body: events.JobLeased) -> None:
+    job = _job(state, event)
+    for other in state.jobs.values():
+        other.held = False  # a job had its turn, so those that were stopped may have theirs again
+    job.state = JOB_STATE_ACTIVE
+    job.trainer, job.epoch, job.run = body.trainer, body.epoch, body.run
+    state.job_of_run[body.run] = job.id
+    if body.trainer in state.trainers:
+        state.trainers[body.trainer].job = job.id
+
+
+def _started(state: Jobs, event: Event, body: events.JobStarted) -> None:
+    job = _job(state, event)
+    job.state = JOB_STATE_ACTIVE
+    job.started_at_us = job.started_at_us or event.recorded_at_us
+
+
+def _resumed(state: Jobs, event: Event, body: events.JobResumed) -> None:
+    job = _job(state, event)
+    job.state = JOB_STATE_ACTIVE
+    job.started_at_us = job.started_at_us or event.recorded_at_us
+
+
+def _release(state: Jobs, job: Job, new_state: "JobState.ValueType") -> None:
+    if job.trainer in state.trainers and state.trainers[job.trainer].job == job.id:
+        state.trainers[job.trainer].job = ""
+    job.state = new_state
+    job.trainer, job.epoch = "", 0
+    job.pending, job.pending_position = "", 0
+    job.snapshot_pending = False
+
+
+def _pause_requested(state: Jobs, event: Event, body: events.PauseRequested) -> None:
+    job = _job(state, event)
+    job.pending, job.pending_position = "pause", event.position
+
+
+def _paused(state: Jobs, event: Event, body: events.JobPaused) -> None:
+    job = _job(state, event)
+    _release(state, job, JOB_STATE_PAUSED)
+    job.checkpoint_step = body.step
+
+
+def _resume_requested(state: Jobs, event: Event, body: events.ResumeRequested) -> None:
+    job = _job(state, event)
+    job.held = False
+    if job.state == JOB_STATE_PAUSED:
+        job.state = JOB_STATE_QUEUED
+
+
+def _stop_requested(state: Jobs, event: Event, body: events.StopRequested) -> None:
+    job = _job(state, event)
+    job.pending, job.pending_position = "stop", event.position
+
+
+def _stopped(state: Jobs, event: Event, body: events.JobStopped) -> None:
+    job = _job(state, event)
+    _release(state, job, JOB_STATE_QUEUED)
+    job.checkpoint_step = body.step
+    job.queued_position = event.position
+    job.held = True
+
+
+def _snapshot_requested(state: Jobs, event: Event, body: events.SnapshotRequested) -> None:
+    _job(state, event).snapshot_pending = True
+
+
+def _snapshot_ended(state: Jobs, event: Event, body: object) -> None:
+    job = state.jobs.get(state.job_of_run.get(run_id(event), ""))
+    if job:
+        job.snapshot_pending = False
+
+
+def _completed(state: Jobs, event: Event, body: events.JobCompleted) -> None:
+    job = _job(state, event)
+    _release(state, job, JOB_STATE_COMPLETED)
+    job.finished_at_us = event.recorded_at_us
+
+
+def _failed(state: Jobs, event: Event, body: events.JobFailed) -> None:
+    job = _job(state, event)
+    _release(state, job, JOB_STATE_FAILED)
+    job.finished_at_us = event.recorded_at_us
+    job.error, job.hint = body.error, body.hint
+
+
+def _interrupted(state: Jobs, event: Event, body: events.JobInterrupted) -> None:
+    job = _job(state, event)
+    trainer, epoch = job.trainer, job.epoch
+    _release(state, job, JOB_STATE_INTERRUPTED)
+    job.trainer, job.epoch = trainer, epoch  # if it was only cut off, it may have the job back
+
+
+def _checkpoint_saved(state: Jobs, event: Event, body: events.CheckpointSaved) -> None:
+    job = state.jobs.get(state.job_of_run.get(run_id(event), ""))
+    if job:
+        job.checkpoint_step = body.step
+
+
+def _server_started(state: Jobs, event: Event, body: events.ServerStarted) -> None:
+    for trainer in state.trainers.values():
+        trainer.connected = False
+
+
+def _trainer_connected(state: Jobs, event: Event, body: events.TrainerConnected) -> None:
+    name = event.subject.removeprefix("trainer/")
+    known = state.trainers.get(name)
+    state.trainers[name] = Trainer(
+        id=name,
+        connected=True,
+        epoch=body.epoch,
+        device=body.device,
+        host=body.host,
+        pid=body.pid,
+        since_us=event.recorded_at_us,
+        job=known.job if known else "",
+    )
+
+
+def _trainer_lost(state: Jobs, event: Event, body: events.TrainerLost) -> None:
+    trainer = state.trainers.get(event.subject.removeprefix("trainer/"))
+    if trainer is None:
+        raise Misplaced(f"there is no {event.subject}")
+    trainer.connected = False
+    trainer.since_us = event.recorded_at_us
+
+
+HANDLERS: Handlers = {
+    "job_queued": _queued,
+    "job_priority_changed": _priority_changed,
+    "job_leased": _leased,
+    "job_started": _started,
+    "pause_requested": _pause_requested,
+    "job_paused": _paused,
+    "resume_requested": _resume_requested,
+    "job_resumed": _resumed,
+    "stop_requested": _stop_requested,
+    "job_stopped": _stopped,
+    "snapshot_requested": _snapshot_requested,
+    "snapshot_completed": _snapshot_ended,
+    "snapshot_failed": _snapshot_ended,
+    "job_completed": _completed,
+    "job_failed": _failed,
+    "job_interrupted": _interrupted,
+    "checkpoint_saved": _checkpoint_saved,
+    "server_started": _server_started,
+    "trainer_connected": _trainer_connected,
+    "trainer_lost": _trainer_lost,
+}

@@ -1,0 +1,160 @@
+"""The book's state as the answers of the History service: joins, nothing more. Knows the folds, no gRPC."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from guessbook.projections import jobs as job_fold
+from guessbook.projections.book import Book
+from guessbook.projections.evolution import RunEvolution, SnapshotColumns
+from guessbook.proto.history_pb2 import (
+    EXAMPLE_STATE_UNSPECIFIED,
+    JOB_STATE_ACTIVE,
+    JOB_STATE_COMPLETED,
+    JOB_STATE_FAILED,
+    JOB_STATE_INTERRUPTED,
+    JOB_STATE_PAUSED,
+    JOB_STATE_QUEUED,
+    Job,
+    JobState,
+    Run,
+    Snapshot,
+    StateCount,
+    Status,
+    Steps,
+    Version,
+)
+
+
+def job(book: Book, identity: str) -> Job | None:
+    found = book.jobs.jobs.get(identity)
+    return _with_version(book, found) if found else None
+
+
+def jobs(book: Book, states: "Iterable[JobState.ValueType]" = ()) -> list[Job]:
+    """The active jobs, the queue in the order it will run, the paused, then the finished with the newest first."""
+    wanted = set(states)
+    return [_with_version(book, found) for found in job_fold.listed(book.jobs) if not wanted or found.state in wanted]
+
+
+def run(book: Book, identity: str) -> Run | None:
+    """A run with what other folds know of it. "latest" is the one that started last."""
+    found = book.runs.by_id.get(latest_run(book) if identity == "latest" else identity)
+    if found is None:
+        return None
+    view = Run()
+    view.CopyFrom(found.run)
+    owner = book.jobs.jobs.get(view.job)
+    view.state = owner.state if owner else JobState.JOB_STATE_UNSPECIFIED
+    view.version = book.versions.name_of_run.get(view.id, "")
+    dataset = book.datasets.by_sha256.get(view.dataset)
+    view.name = (owner.name if owner else "") or (dataset.name if dataset else "")
+    if view.state == JOB_STATE_ACTIVE:
+        view.eta_seconds = max(0, view.total_steps - view.step) * view.seconds_per_step
+    evolution = book.evolution.by_run.get(view.id)
+    if evolution:
+        view.snapshots.extend(_snapshot(columns) for columns in evolution.snapshots)
+        view.states.extend(_counts(evolution.snapshots[-1] if evolution.snapshots else None, len(evolution.tracked)))
+        view.trend = _trend(evolution)
+    return view
+
+
+def runs(book: Book) -> list[Run]:
+    """All runs, the newest first."""
+    return [view for identity in reversed(book.runs.by_id) if (view := run(book, identity))]
+
+
+def latest_run(book: Book) -> str:
+    return next(reversed(book.runs.by_id), "")
+
+
+def steps(book: Book, identity: str, after_step: int = 0, max_points: int = 0) -> Steps | None:
+    """A run's curves in columns; thinned evenly to `max_points`, with the first and the last one kept."""
+    found = book.runs.by_id.get(latest_run(book) if identity == "latest" else identity)
+    if found is None:
+        return None
+    chosen = np.flatnonzero(np.array(found.steps.step, dtype=np.uint64) > after_step)
+    if max_points and len(chosen) > max_points:
+        chosen = chosen[np.linspace(0, len(chosen) - 1, max_points).round().astype(int)]
+    view = Steps()
+    for column in Steps.DESCRIPTOR.fields:
+        values = getattr(found.steps, column.name)
+        getattr(view, column.name).extend([values[i] for i in chosen])
+    return view
+
+
+def status(book: Book) -> Status:
+    """What the folds know of the whole system; the server adds what only it knows."""
+    active = next(iter(job_fold.in_state(book.jobs, JOB_STATE_ACTIVE)), None)
+    view = Status(position=book.position, recorded_at_us=book.recorded_at_us)
+    if active:
+        view.active.CopyFrom(active)
+    shown = run(book, active.run if active and active.run in book.runs.by_id else "latest")
+    if shown:
+        view.run.CopyFrom(shown)
+    for name, state in (
+        ("queued", JOB_STATE_QUEUED),
+        ("paused", JOB_STATE_PAUSED),
+        ("interrupted", JOB_STATE_INTERRUPTED),
+        ("completed", JOB_STATE_COMPLETED),
+        ("failed", JOB_STATE_FAILED),
+    ):
+        setattr(view, name, sum(1 for _ in job_fold.in_state(book.jobs, state)))
+    view.trainers.extend(book.jobs.trainers.values())
+    view.misplaced_events = book.misplaced_count
+    return view
+
+
+def _with_version(book: Book, found: Job) -> Job:
+    view = Job()
+    view.CopyFrom(found)
+    view.version = book.versions.name_of_run.get(found.run, "")
+    return view
+
+
+def _snapshot(columns: SnapshotColumns) -> Snapshot:
+    seen = int(columns.seen.sum())
+    return Snapshot(
+        step=columns.step,
+        reason=columns.reason,
+        examples=seen,
+        correct=int(columns.correct.sum()),
+        mean_loss=float(np.nanmean(columns.loss)) if seen else 0.0,
+        seconds=columns.seconds,
+        complete=columns.complete,
+        position=columns.position,
+        recorded_at_us=columns.recorded_at_us,
+        states=_counts(columns, len(columns.seen)),
+    )
+
+
+def _counts(columns: SnapshotColumns | None, tracked: int) -> list[StateCount]:
+    if columns is None:
+        return [StateCount(state=EXAMPLE_STATE_UNSPECIFIED, count=tracked)] if tracked else []
+    counts = np.bincount(columns.state)
+    return [StateCount(state=state, count=int(count)) for state, count in enumerate(counts) if count]  # type: ignore[arg-type]
+
+
+def _trend(evolution: RunEvolution) -> str:
+    """Of the last two snapshots: more right answers or a lower loss is learning, fewer right ones or a higher loss is worse."""
+    complete = [snapshot for snapshot in evolution.snapshots if snapshot.complete]
+    if len(complete) < 2:
+        return ""
+    before, now = complete[-2:]
+    gained = int(now.correct.sum()) - int(before.correct.sum())
+    change = float(np.nanmean(now.loss)) / max(float(np.nanmean(before.loss)), 1e-9) - 1
+    if gained > 0 or (gained == 0 and change < -0.01):
+        return "learning"
+    return "worse" if gained < 0 or change > 0.05 else "steady"
+
+
+def versions(book: Book) -> list[Version]:
+    """All versions, the newest first, with the names of their datasets."""
+    views = []
+    for version in reversed(book.versions.versions):
+        view = Version()
+        view.CopyFrom(version)
+        dataset = book.datasets.by_sha256.get(version.dataset)
+        view.dataset_name = dataset.name if dataset else ""
+        views.append(view)
+    return views
