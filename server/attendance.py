@@ -1,0 +1,64 @@
+"""Which trainers are here. One is as long as its Append stream is open; if it stays away for the grace time, its job is interrupted."""
+
+import asyncio
+import logging
+from collections import Counter
+
+from guessbook.projections.book import Book
+from guessbook.proto.events_pb2 import TrainerConnected
+from guessbook.server.decide import trainers
+from guessbook.server.decide.jobs import Decision
+from guessbook.server.live_book import LiveBook
+
+ACTOR = "server"
+
+_log = logging.getLogger(__name__)
+
+
+class Attendance:
+    """`grace_s` is how long a stream may be away; `start_grace_s` how long after a server start, when every trainer has to find it again."""
+
+    def __init__(self, live: LiveBook, grace_s: float, start_grace_s: float) -> None:
+        self._live = live
+        self._grace_s = grace_s
+        self._start_grace_s = start_grace_s
+        self._streams: Counter[tuple[str, int]] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def watch_absent(self) -> None:
+        """Called once when the server starts: those that the log believes at work must show up."""
+        for name, epoch in trainers.absent(self._live.book, [name for name, _ in self._streams]):
+            self._expect(name, epoch, self._start_grace_s, "it did not come back after the server was started")
+
+    async def arrived(self, trainer: str, info: TrainerConnected) -> None:
+        self._streams[trainer, info.epoch] += 1
+
+        def decide(book: Book) -> Decision:
+            return Decision("", "", trainers.connected(book, trainer, info))
+
+        await self._live.decide(ACTOR, decide)
+
+    def left(self, trainer: str, epoch: int) -> None:
+        self._streams[trainer, epoch] -= 1
+        self._expect(trainer, epoch, self._grace_s, "its stream ended")
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    def _expect(self, trainer: str, epoch: int, grace_s: float, reason: str) -> None:
+        task = asyncio.create_task(self._give_up_after(trainer, epoch, grace_s, reason))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _give_up_after(self, trainer: str, epoch: int, grace_s: float, reason: str) -> None:
+        await asyncio.sleep(grace_s)
+        if self._streams[trainer, epoch] > 0:
+            return
+
+        def decide(book: Book) -> Decision:
+            return Decision("", "", trainers.lost(book, trainer, epoch, reason))
+
+        decision, _ = await self._live.decide(ACTOR, decide)
+        if decision.events:
+            _log.warning("trainer %s is lost: %s", trainer, reason)

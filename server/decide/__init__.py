@@ -1,0 +1,1 @@
+"""Decisions: (state, command) to events or a rejection. Pure: no gRPC, no clock, no I/O."""

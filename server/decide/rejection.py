@@ -1,0 +1,32 @@
+"""How a command is turned down.
+
+Rejection
+├── Invalid    it makes no sense as it is
+├── Missing    what it names isn't there
+├── Refused    it makes sense, but not now
+└── Superseded its sender was replaced by another process
+"""
+
+
+class Rejection(Exception):
+    """Nothing was changed. `str()` says why, `hint` what to do next."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Invalid(Rejection):
+    pass
+
+
+class Missing(Rejection):
+    pass
+
+
+class Refused(Rejection):
+    pass
+
+
+class Superseded(Rejection):
+    pass

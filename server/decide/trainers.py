@@ -1,0 +1,103 @@
+"""Who trains: a trainer that comes, one that stays away, and which events each may send."""
+
+from collections.abc import Iterable, Sequence
+
+from guessbook.projections import jobs as job_fold
+from guessbook.projections.book import Book
+from guessbook.proto.events_pb2 import (
+    Event,
+    JobInterrupted,
+    JobLeased,
+    JobPaused,
+    JobStopped,
+    TrainerConnected,
+    TrainerLost,
+)
+from guessbook.proto.history_pb2 import JOB_STATE_ACTIVE, JOB_STATE_INTERRUPTED, Job
+from guessbook.server.decide.rejection import Refused, Superseded
+
+# What a producer may say. Everything else is decided by the server.
+PRODUCED = frozenset(
+    {
+        "job_started",
+        "job_paused",
+        "job_resumed",
+        "job_stopped",
+        "job_completed",
+        "job_failed",
+        "run_started",
+        "step_completed",
+        "checkpoint_saved",
+        "snapshot_started",
+        "examples_observed",
+        "snapshot_completed",
+        "snapshot_failed",
+        "version_created",
+    }
+)
+
+
+def connected(book: Book, trainer: str, info: TrainerConnected) -> list[Event]:
+    """A trainer's stream is open. An older process of its name has lost its job; one that was only cut off gets its job back."""
+    subject = f"trainer/{trainer}"
+    known = book.jobs.trainers.get(trainer)
+    events: list[Event] = []
+    if known is None or not known.connected or known.epoch != info.epoch:
+        events.append(Event(subject=subject, trainer_connected=info))
+    for job in job_fold.in_state(book.jobs, JOB_STATE_ACTIVE):
+        if job.trainer == trainer and job.epoch != info.epoch:
+            events += _interrupt(job, trainer, "its trainer was started anew")
+    for job in job_fold.in_state(book.jobs, JOB_STATE_INTERRUPTED):
+        if job.trainer == trainer and job.epoch == info.epoch:
+            lease = JobLeased(trainer=trainer, epoch=info.epoch, run=job.run)
+            events.append(Event(subject=f"job/{job.id}", job_leased=lease))
+    return events
+
+
+def lost(book: Book, trainer: str, epoch: int, reason: str) -> list[Event]:
+    """A trainer stayed away for too long: what it had can be taken up by another."""
+    events: list[Event] = []
+    known = book.jobs.trainers.get(trainer)
+    if known and known.epoch == epoch and known.connected:
+        events.append(Event(subject=f"trainer/{trainer}", trainer_lost=TrainerLost(epoch=epoch, reason=reason)))
+    for job in job_fold.in_state(book.jobs, JOB_STATE_ACTIVE):
+        if job.trainer == trainer and job.epoch == epoch:
+            events += _interrupt(job, trainer, reason)
+    return events
+
+
+def _interrupt(job: Job, trainer: str, reason: str) -> list[Event]:
+    """A request that the trainer can't answer any more is answered here: who asked for a pause gets one."""
+    subject = f"job/{job.id}"
+    events = [Event(subject=subject, job_interrupted=JobInterrupted(trainer=trainer, reason=reason))]
+    if job.pending == "pause":
+        answer = JobPaused(step=job.checkpoint_step)
+        events.append(Event(subject=subject, job_paused=answer, causation=job.pending_position))
+    elif job.pending == "stop":
+        stopped = JobStopped(step=job.checkpoint_step)
+        events.append(Event(subject=subject, job_stopped=stopped, causation=job.pending_position))
+    return events
+
+
+def admit(book: Book, producer: str, epoch: int, events: Iterable[Event]) -> None:
+    """Whether a producer may append these. Raises Refused for what only the server says, Superseded for a job that another has."""
+    for event in events:
+        body = event.WhichOneof("body")
+        if body not in PRODUCED:
+            raise Refused(
+                f"a producer may not append {body or 'an event of an unknown kind'}", "Only the server decides that."
+            )
+        kind, _, identity = event.subject.partition("/")
+        job = book.jobs.jobs.get(book.jobs.job_of_run.get(identity, "") if kind == "run" else identity)
+        if job and job.state == JOB_STATE_ACTIVE and (job.trainer, job.epoch) != (producer, epoch):
+            raise Superseded(
+                f"job {job.id} belongs to trainer {job.trainer} now",
+                "Stop working on it; what was not sent is kept in the spool.",
+            )
+
+
+def absent(book: Book, present: Sequence[str]) -> list[tuple[str, int]]:
+    """Trainers that the log believes at work and that are not here: (name, epoch). After a server start they get time to come back."""
+    working = {(job.trainer, job.epoch) for job in job_fold.in_state(book.jobs, JOB_STATE_ACTIVE)}
+    working |= {(trainer.id, trainer.epoch) for trainer in book.jobs.trainers.values() if trainer.connected}
+    return sorted((name, epoch) for name, epoch in working if name not in present)

@@ -1,0 +1,112 @@
+"""The one table from errors to gRPC status, and the interceptor that applies it. A message's first line says what happened, the second what to do."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+
+from guessbook.projections.examples import UnknownSort
+from guessbook.projections.fold import UnknownEvent
+from guessbook.server.context import Context
+from guessbook.server.decide import rejection
+from guessbook.store import artifacts, errors, frame
+
+_log = logging.getLogger(__name__)
+
+_DAMAGE = (
+    "Nothing damaged is served. Run `guessbook verify` to see how far the log is good, and restore a backup beside it."
+)
+_ROOM = "Nothing was written, and what was written before is safe. Make room on the disk, then try again."
+
+# error -> (status, what to do; "" where the error itself says it)
+TABLE: dict[type[Exception], tuple[grpc.StatusCode, str]] = {
+    rejection.Invalid: (grpc.StatusCode.INVALID_ARGUMENT, ""),
+    rejection.Missing: (grpc.StatusCode.NOT_FOUND, ""),
+    rejection.Refused: (grpc.StatusCode.FAILED_PRECONDITION, ""),
+    rejection.Superseded: (grpc.StatusCode.ABORTED, ""),
+    errors.WrongPosition: (grpc.StatusCode.FAILED_PRECONDITION, "Read what was added since and decide again."),
+    errors.FencedEpoch: (grpc.StatusCode.ABORTED, "Stop this process; the newer one goes on."),
+    errors.OutOfOrder: (
+        grpc.StatusCode.OUT_OF_RANGE,
+        "Connect again and go on behind the sequence that Welcome names.",
+    ),
+    errors.DifferentContent: (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "Two processes seem to use one spool's numbers; give each producer a name of its own.",
+    ),
+    errors.TooLarge: (grpc.StatusCode.INVALID_ARGUMENT, "Split it."),
+    errors.LogFull: (grpc.StatusCode.RESOURCE_EXHAUSTED, _ROOM),
+    errors.LogFailed: (grpc.StatusCode.UNAVAILABLE, "The server stops; start it again when the disk is well."),
+    frame.DamagedFrame: (grpc.StatusCode.DATA_LOSS, _DAMAGE),
+    artifacts.MissingArtifact: (grpc.StatusCode.NOT_FOUND, "Upload it first."),
+    artifacts.DamagedArtifact: (
+        grpc.StatusCode.DATA_LOSS,
+        "Upload it again; the damaged file is kept for you to look at.",
+    ),
+    UnknownSort: (grpc.StatusCode.INVALID_ARGUMENT, ""),
+    UnknownEvent: (grpc.StatusCode.UNIMPLEMENTED, ""),
+}
+
+_Handler = Callable[[Any, Context], Any]
+
+
+async def refuse(context: Context, method: str, error: Exception) -> None:
+    """Ends the call with the error's status. An error that is in no table is logged whole and told in general."""
+    for kind, (status, hint) in TABLE.items():
+        if isinstance(error, kind):
+            _log.info("[%s] %s: %s", method, status.name, error)
+            await context.abort(status, f"{error}\n{getattr(error, 'hint', '') or hint}")
+    _log.error("[%s] failed", method, exc_info=error)
+    await context.abort(
+        grpc.StatusCode.INTERNAL,
+        "the server failed at this call\nIts log says why. Nothing that was acknowledged is lost.",
+    )
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
+    """Lets servicer methods simply raise."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        handler = await continuation(handler_call_details)
+        if handler is None or not handler_call_details.method.startswith("/guessbook."):
+            return handler
+        method = handler_call_details.method.rpartition("/")[2]
+        make = {
+            (False, False): (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
+            (False, True): (grpc.unary_stream_rpc_method_handler, handler.unary_stream),
+            (True, False): (grpc.stream_unary_rpc_method_handler, handler.stream_unary),
+            (True, True): (grpc.stream_stream_rpc_method_handler, handler.stream_stream),
+        }
+        build, behaviour = make[(handler.request_streaming, handler.response_streaming)]
+        guarded = _guard_stream(behaviour, method) if handler.response_streaming else _guard_unary(behaviour, method)
+        return build(guarded, handler.request_deserializer, handler.response_serializer)
+
+
+def _guard_unary(behaviour: _Handler, method: str) -> _Handler:
+    async def guarded(request: Any, context: Context) -> Any:
+        try:
+            return await behaviour(request, context)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the table decides what the caller learns of it
+            await refuse(context, method, error)
+
+    return guarded
+
+
+def _guard_stream(behaviour: _Handler, method: str) -> _Handler:
+    async def guarded(request: Any, context: Context) -> AsyncIterator[Any]:
+        try:
+            async for answer in behaviour(request, context):
+                yield answer
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the table decides what the caller learns of it
+            await refuse(context, method, error)
+
+    return guarded

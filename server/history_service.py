@@ -1,0 +1,85 @@
+"""The History service: finds the book for the point that is asked about, and lets the views answer."""
+
+import shutil
+from importlib import metadata
+from typing import NoReturn
+
+from guessbook.projections import examples, views
+from guessbook.projections.book import Book
+from guessbook.proto import history_pb2
+from guessbook.proto.history_pb2_grpc import HistoryServicer
+from guessbook.server.context import Context
+from guessbook.server.decide.rejection import Missing
+from guessbook.server.live_book import LiveBook, now_us
+from guessbook.store.home import Home
+
+
+class HistoryService(HistoryServicer):
+    def __init__(self, live: LiveBook, home: Home) -> None:
+        self._live = live
+        self._home = home
+
+    async def GetStatus(self, request: history_pb2.GetStatusRequest, context: Context) -> history_pb2.Status:
+        status = views.status(await self._live.at(request.at))
+        head = self._live.log.head
+        status.head = head.position
+        status.past = request.at.WhichOneof("point") is not None
+        status.log_bytes = self._live.log.size_bytes()
+        status.disk_free_bytes = shutil.disk_usage(self._home.root).free
+        status.server_version = metadata.version("guessbook")
+        status.home = str(self._home.root)
+        status.chain_hash = head.chain_hash.hex()
+        status.now_us = now_us()
+        return status
+
+    async def ListJobs(self, request: history_pb2.ListJobsRequest, context: Context) -> history_pb2.ListJobsResponse:
+        book = await self._live.at(request.at)
+        return history_pb2.ListJobsResponse(jobs=views.jobs(book, request.states), position=book.position)
+
+    async def ListRuns(self, request: history_pb2.ListRunsRequest, context: Context) -> history_pb2.ListRunsResponse:
+        book = await self._live.at(request.at)
+        return history_pb2.ListRunsResponse(runs=views.runs(book), position=book.position)
+
+    async def GetRun(self, request: history_pb2.GetRunRequest, context: Context) -> history_pb2.Run:
+        book = await self._live.at(request.at)
+        return views.run(book, _run_name(book, request.run)) or _no_run(request.run)
+
+    async def ListSteps(self, request: history_pb2.ListStepsRequest, context: Context) -> history_pb2.Steps:
+        book = await self._live.at(request.at)
+        steps = views.steps(book, _run_name(book, request.run), request.after_step, request.max_points)
+        return steps or _no_run(request.run)
+
+    async def ListExamples(
+        self, request: history_pb2.ListExamplesRequest, context: Context
+    ) -> history_pb2.ListExamplesResponse:
+        book = await self._live.at(request.at)
+        request.run = _run_name(book, request.run)
+        return examples.page(book, request) or _no_run(request.run)
+
+    async def GetTrajectory(
+        self, request: history_pb2.GetTrajectoryRequest, context: Context
+    ) -> history_pb2.Trajectory:
+        book = await self._live.at(request.at)
+        run = _run_name(book, request.run)
+        if run not in book.runs.by_id:
+            _no_run(request.run)
+        trajectory = examples.trajectory(book, run, request.example)
+        if trajectory is None:
+            raise Missing(f"run {run} has no example {request.example}", f"`guessbook examples {run}` lists them.")
+        return trajectory
+
+    async def ListVersions(
+        self, request: history_pb2.ListVersionsRequest, context: Context
+    ) -> history_pb2.ListVersionsResponse:
+        book = await self._live.at(request.at)
+        return history_pb2.ListVersionsResponse(versions=views.versions(book), position=book.position)
+
+
+def _run_name(book: Book, name: str) -> str:
+    return views.latest_run(book) if name in ("", "latest") else name
+
+
+def _no_run(name: str) -> NoReturn:
+    if name in ("", "latest"):
+        raise Missing("there is no run yet", "Submit a dataset with `guessbook submit FILE`.")
+    raise Missing(f"there is no run {name}", "`guessbook runs` lists them.")
