@@ -182,11 +182,6 @@ def _checkpoint_saved(state: Jobs, event: Event, body: events.CheckpointSaved) -
         job.checkpoint_step = body.step
 
 
-def _server_started(state: Jobs, event: Event, body: events.ServerStarted) -> None:
-    for trainer in state.trainers.values():
-        trainer.connected = False
-
-
 def _trainer_connected(state: Jobs, event: Event, body: events.TrainerConnected) -> None:
     name = event.subject.removeprefix("trainer/")
     known = state.trainers.get(name)
@@ -228,7 +223,6 @@ HANDLERS: Handlers = {
     "job_failed": _failed,
     "job_interrupted": _interrupted,
     "checkpoint_saved": _checkpoint_saved,
-    "server_started": _server_started,
     "trainer_connected": _trainer_connected,
     "trainer_lost": _trainer_lost,
 }

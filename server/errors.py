@@ -24,6 +24,7 @@ TABLE: dict[type[Exception], tuple[grpc.StatusCode, str]] = {
     rejection.Invalid: (grpc.StatusCode.INVALID_ARGUMENT, ""),
     rejection.Missing: (grpc.StatusCode.NOT_FOUND, ""),
     rejection.Refused: (grpc.StatusCode.FAILED_PRECONDITION, ""),
+    rejection.Forbidden: (grpc.StatusCode.PERMISSION_DENIED, ""),
     rejection.Superseded: (grpc.StatusCode.ABORTED, ""),
     errors.WrongPosition: (grpc.StatusCode.FAILED_PRECONDITION, "Read what was added since and decide again."),
     errors.FencedEpoch: (grpc.StatusCode.ABORTED, "Stop this process; the newer one goes on."),

@@ -81,7 +81,9 @@ class LogService(LogServicer):
                 append = Append(events, actor, expected, producer, epoch, batch.sequence)
                 await acks.put((batch.sequence, self._live.append_later(append)))
         finally:
-            await acks.put(None)
+            task = asyncio.current_task()
+            if not (task and task.cancelling()):  # else nobody takes it any more
+                await acks.put(None)
 
     async def Read(self, request: log_pb2.ReadRequest, context: Context) -> AsyncIterator[log_pb2.ReadResponse]:
         head = self._live.book.position

@@ -26,7 +26,7 @@ class Verdict:
     head: int  # the last position found good
     first_bad_position: int | None
     problem: str
-    chain_hash: str  # hex; of the head
+    chain_hash: str  # hex; of the head, empty where the log is damaged
     log_id: str
 
 
@@ -54,7 +54,7 @@ def verify(folder: Path, progress: Callable[[int], None] = lambda position: None
                 head = last
                 progress(head)
         except frame.DamagedFrame as damage:
-            return Verdict(False, head, damage.position, str(damage), chain_hash.hex(), log_id)
+            return Verdict(False, damage.position - 1, damage.position, str(damage), "", log_id)
     finally:
         env.close()
 

@@ -4,6 +4,7 @@ Rejection
 ├── Invalid    it makes no sense as it is
 ├── Missing    what it names isn't there
 ├── Refused    it makes sense, but not now
+├── Forbidden  it is not the sender's to ask
 └── Superseded its sender was replaced by another process
 """
 
@@ -25,6 +26,10 @@ class Missing(Rejection):
 
 
 class Refused(Rejection):
+    pass
+
+
+class Forbidden(Rejection):
     pass
 
 

@@ -14,7 +14,7 @@ from guessbook.proto.events_pb2 import (
     TrainerLost,
 )
 from guessbook.proto.history_pb2 import JOB_STATE_ACTIVE, JOB_STATE_INTERRUPTED, Job
-from guessbook.server.decide.rejection import Refused, Superseded
+from guessbook.server.decide.rejection import Forbidden, Superseded
 
 # What a producer may say. Everything else is decided by the server.
 PRODUCED = frozenset(
@@ -80,11 +80,11 @@ def _interrupt(job: Job, trainer: str, reason: str) -> list[Event]:
 
 
 def admit(book: Book, producer: str, epoch: int, events: Iterable[Event]) -> None:
-    """Whether a producer may append these. Raises Refused for what only the server says, Superseded for a job that another has."""
+    """Whether a producer may append these. Raises Forbidden for what only the server says, Superseded for a job that another has."""
     for event in events:
         body = event.WhichOneof("body")
         if body not in PRODUCED:
-            raise Refused(
+            raise Forbidden(
                 f"a producer may not append {body or 'an event of an unknown kind'}", "Only the server decides that."
             )
         kind, _, identity = event.subject.partition("/")

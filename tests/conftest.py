@@ -1,0 +1,33 @@
+"""Fixtures that every folder of tests shares."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from server_process import ServerProcess
+
+from guessbook.clients.client import Guessbook
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A running server; its log is verified when the test is over."""
+    with ServerProcess(tmp_path / "home") as process:
+        yield process
+
+
+@pytest.fixture
+def book(server: ServerProcess) -> Iterator[Guessbook]:
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real data that developers and CI have beside the repository."""
+    folder = SHARED / "data"
+    if not folder.is_dir():
+        pytest.skip(f"needs real data in {folder}")
+    return folder
