@@ -1,0 +1,253 @@
+"""The trainer's process against a real server: leases, answers, a bad job, a takeover."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import torch
+from tiny_model import make_tiny_model
+
+from guessbook.clients.client import Guessbook
+from guessbook.clients.errors import Fenced, Unreachable
+from guessbook.clients.producer import Producer
+from guessbook.proto.events_pb2 import Event, TrainerConnected, TrainingConfig
+from guessbook.proto.history_pb2 import (
+    JOB_STATE_ACTIVE,
+    JOB_STATE_COMPLETED,
+    JOB_STATE_FAILED,
+    JOB_STATE_INTERRUPTED,
+    JOB_STATE_PAUSED,
+    Job,
+)
+from guessbook.store.home import Home
+from guessbook.trainer.daemon import Daemon
+
+PATIENCE_S = 60
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """So small a model is faster on one thread, all the more on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class Server:
+    """A server process on a free port, the same one after a restart."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self.address = ""
+        self.start()
+
+    def start(self) -> None:
+        port = self.address.rpartition(":")[2] or "0"
+        command = [sys.executable, "-m", "guessbook.server.app", "--home", str(self._home.root), "--port", port]
+        self._process = subprocess.Popen([*command, "--trainer-grace", "0.2"], stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout
+        assert self._process.stdout.readline().startswith("serving")
+        self.address = self._home.address_file.read_text().strip()
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        with self._process as process:
+            process.send_signal(number)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def server(home: Home) -> Iterator[Server]:
+    server = Server(home)
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def book(server: Server) -> Iterator[Guessbook]:
+    with Guessbook(server.address) as book:
+        yield book
+
+
+class Working:
+    """A trainer at work in a thread of its own."""
+
+    def __init__(self, home: Home, book: Guessbook, *, once: bool = False) -> None:
+        self.daemon = Daemon(home, book.address, "box", once=once)
+        self.error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.daemon.leave()
+        self.join()
+
+    def join(self) -> None:
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self.daemon.run()
+        except Fenced as error:
+            self.error = error
+
+
+def submit(book: Guessbook, home: Home, model: Path, **config: Any) -> str:
+    data = home.root / "sums.jsonl"
+    data.write_text("".join(json.dumps({"question": f"{i}+{i}?", "answer": str(2 * i)}) + "\n" for i in range(8)))
+    fields: dict[str, Any] = {
+        "base_model": str(model),
+        "max_steps": 6,
+        "save_steps": 2,
+        "snapshot_steps": [3],
+        "max_new_tokens": 4,
+    }
+    return book.submit(data, config=TrainingConfig(**(fields | config))).job.id
+
+
+def job(book: Guessbook, identity: str) -> Job:
+    (found,) = [job for job in book.jobs().jobs if job.id == identity]
+    return found
+
+
+def until(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def bodies(book: Guessbook, name: str) -> list[Event]:
+    return [event for event in book.read() if event.HasField(name)]  # type: ignore[arg-type]
+
+
+def steps(book: Guessbook) -> list[int]:
+    return [event.step_completed.step for event in bodies(book, "step_completed")]
+
+
+def test_jobs_are_worked_off_and_a_bad_one_does_not_stop_the_next(
+    home: Home, book: Guessbook, model_folder: Path
+) -> None:
+    bad = submit(book, home, Path("/nowhere"))
+    good = submit(book, home, model_folder)
+    with Working(home, book, once=True) as trainer:
+        trainer.join()
+    failed = job(book, bad)
+    assert failed.state == JOB_STATE_FAILED
+    assert "/nowhere" in failed.error
+    assert failed.hint
+    assert job(book, good).state == JOB_STATE_COMPLETED
+    assert steps(book) == [1, 2, 3, 4, 5, 6]
+    assert [snapshot.step for snapshot in book.run().snapshots] == [0, 3, 6]
+    (version,) = book.versions().versions
+    assert version.job == good
+
+
+def test_pause_is_answered_and_a_waiting_trainer_takes_the_job_up_again(
+    home: Home, book: Guessbook, model_folder: Path
+) -> None:
+    with Working(home, book):
+        identity = submit(book, home, model_folder, max_steps=2000, save_steps=1000)
+        until(lambda: bool(bodies(book, "step_completed")))
+        asked = book.pause(identity)
+        until(lambda: job(book, identity).state == JOB_STATE_PAUSED)
+        (answer,) = bodies(book, "job_paused")
+        assert answer.causation == asked.position
+        assert Path(answer.job_paused.checkpoint).is_dir()
+        paused_at = answer.job_paused.step
+        assert steps(book)[-1] == paused_at
+        book.resume(identity)
+        until(lambda: steps(book)[-1] > paused_at)
+        assert bodies(book, "job_resumed")[0].job_resumed.step == paused_at
+        book.pause(identity)
+        until(lambda: job(book, identity).state == JOB_STATE_PAUSED)
+    seen = steps(book)
+    assert seen == list(range(1, len(seen) + 1))
+
+
+def test_a_trainer_that_leaves_saves_its_step_and_the_next_one_goes_on_there(
+    home: Home, book: Guessbook, model_folder: Path
+) -> None:
+    identity = submit(book, home, model_folder, max_steps=150, save_steps=1000)
+    with Working(home, book):
+        until(lambda: bool(bodies(book, "step_completed")))
+    left_at = steps(book)[-1]
+    assert left_at < 150
+    until(lambda: job(book, identity).state == JOB_STATE_INTERRUPTED)
+    with Working(home, book, once=True) as trainer:
+        trainer.join()
+    assert job(book, identity).state == JOB_STATE_COMPLETED
+    assert steps(book) == list(range(1, 151))
+    assert len(bodies(book, "run_started")) == 1
+    assert bodies(book, "version_created")[0].version_created.baseline_accuracy >= 0  # known from the log
+
+
+def test_a_trainer_whose_place_was_taken_stops_and_records_no_more(
+    home: Home, book: Guessbook, model_folder: Path, tmp_path: Path
+) -> None:
+    identity = submit(book, home, model_folder, max_steps=100_000)
+    with Working(home, book) as trainer:
+        until(lambda: bool(bodies(book, "step_completed")))
+        newer = Producer("box", tmp_path / "newer.sqlite", book.address, TrainerConnected(host="elsewhere"))
+        newer.start()
+        epoch = newer.wait_welcome(PATIENCE_S)
+        trainer.join()
+        assert isinstance(trainer.error, Fenced)
+        lease = book.lease("box", epoch)
+        assert lease.job.id == identity
+        assert lease.job.state == JOB_STATE_ACTIVE
+        taken_over = bodies(book, "trainer_connected")[-1]
+        assert taken_over.trainer_connected.host == "elsewhere"
+        assert bodies(book, "step_completed")[-1].position < taken_over.position
+        newer.close()
+
+
+def test_training_goes_on_while_the_server_is_dead_and_nothing_is_lost_or_doubled(
+    home: Home, server: Server, book: Guessbook, model_folder: Path
+) -> None:
+    identity = submit(book, home, model_folder, max_steps=100_000, save_steps=10)
+    checkpoints = home.checkpoints / "run-0001"
+    with Working(home, book):
+        until(lambda: bool(bodies(book, "checkpoint_saved")))
+        server.end(signal.SIGKILL)
+        before = newest_step(checkpoints)
+        until(lambda: newest_step(checkpoints) > before)
+        server.start()
+        until(lambda: reachable(book))
+        book.pause(identity)  # is heard over the subscription, which came back too
+        until(lambda: job(book, identity).state == JOB_STATE_PAUSED)
+    seen = steps(book)
+    assert seen == list(range(1, len(seen) + 1))
+    assert seen[-1] > before
+
+
+def newest_step(checkpoints: Path) -> int:
+    return max(int(path.name.rpartition("-")[2]) for path in checkpoints.iterdir())
+
+
+def reachable(book: Guessbook) -> bool:
+    try:
+        book.head()
+    except Unreachable:
+        return False
+    return True

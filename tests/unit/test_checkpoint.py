@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from guessbook.trainer import checkpoint
+
+
+def save(folder: Path, step: int, *, complete: bool = True) -> Path:
+    path = checkpoint.place(folder, step)
+    (path / "part").mkdir(parents=True)
+    (path / "weights").write_bytes(b"w" * 1000)
+    (path / "part" / "state").write_text(str(step))
+    if complete:
+        assert checkpoint.complete(path) == 1000 + len(str(step))
+    return path
+
+
+def test_the_newest_complete_one_is_found_up_to_a_step(tmp_path: Path) -> None:
+    for step in (5, 20, 100):
+        save(tmp_path, step)
+    assert checkpoint.last_complete(tmp_path, at_most=1000) == checkpoint.place(tmp_path, 100)
+    assert checkpoint.last_complete(tmp_path, at_most=99) == checkpoint.place(tmp_path, 20)
+    assert checkpoint.last_complete(tmp_path, at_most=4) is None
+    assert checkpoint.step_of(checkpoint.place(tmp_path, 100)) == 100
+
+
+def test_a_folder_that_is_not_there_has_no_checkpoint(tmp_path: Path) -> None:
+    assert checkpoint.last_complete(tmp_path / "run", at_most=9) is None
+    checkpoint.discard_after(tmp_path / "run", 0)
+
+
+@pytest.mark.parametrize("damage", ["no marker", "half a marker", "file gone", "file cut", "bit turned"])
+def test_a_torn_one_is_passed_over(tmp_path: Path, damage: str) -> None:
+    save(tmp_path, 10)
+    torn = save(tmp_path, 20)
+    marker, weights = torn / checkpoint.MARKER, torn / "weights"
+    if damage == "no marker":
+        marker.unlink()
+    elif damage == "half a marker":
+        marker.write_text(marker.read_text()[:40])
+    elif damage == "file gone":
+        (torn / "part" / "state").unlink()
+    elif damage == "file cut":
+        weights.write_bytes(b"w" * 999)
+    else:
+        weights.write_bytes(b"v" + b"w" * 999)
+    assert checkpoint.last_complete(tmp_path, at_most=99) == checkpoint.place(tmp_path, 10)
+
+
+def test_the_newest_two_are_kept(tmp_path: Path) -> None:
+    for step in (9, 10, 11):
+        save(tmp_path, step)
+    checkpoint.prune(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-11"]
+
+
+def test_later_ones_go_before_their_steps_are_trained_again(tmp_path: Path) -> None:
+    save(tmp_path, 10)
+    save(tmp_path, 20, complete=False)
+    checkpoint.discard_after(tmp_path, 10)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-10"]

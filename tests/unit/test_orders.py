@@ -1,0 +1,44 @@
+import threading
+
+from guessbook.proto.events_pb2 import Event, PauseRequested, ResumeRequested, SnapshotRequested, StopRequested
+from guessbook.proto.history_pb2 import Job
+from guessbook.trainer.orders import Ending, Orders
+
+
+def test_nothing_is_asked_at_first() -> None:
+    orders = Orders(Job(), threading.Event())
+    assert orders.ending() is None
+    assert orders.take_snapshot() is None
+
+
+def test_what_was_asked_before_the_lease_comes_with_the_job() -> None:
+    assert Orders(Job(pending="pause", pending_position=7), threading.Event()).ending() == (Ending.PAUSED, 7)
+    assert Orders(Job(pending="stop", pending_position=8), threading.Event()).ending() == (Ending.STOPPED, 8)
+    assert Orders(Job(snapshot_pending=True), threading.Event()).take_snapshot() == 0
+
+
+def test_requests_carry_the_position_of_their_event() -> None:
+    orders = Orders(Job(), threading.Event())
+    orders.apply(Event(position=11, snapshot_requested=SnapshotRequested()))
+    assert orders.take_snapshot() == 11
+    assert orders.take_snapshot() is None
+    orders.apply(Event(position=12, stop_requested=StopRequested()))
+    assert orders.ending() == (Ending.STOPPED, 12)
+    orders.apply(Event(position=13, pause_requested=PauseRequested()))
+    assert orders.ending() == (Ending.PAUSED, 13)
+
+
+def test_resume_takes_a_request_back() -> None:
+    orders = Orders(Job(), threading.Event())
+    orders.apply(Event(position=3, pause_requested=PauseRequested()))
+    orders.apply(Event(position=4, resume_requested=ResumeRequested()))
+    assert orders.ending() is None
+
+
+def test_a_trainer_that_is_told_to_exit_answers_a_pause_first() -> None:
+    leaving = threading.Event()
+    orders = Orders(Job(), leaving)
+    leaving.set()
+    assert orders.ending() == (Ending.LEFT, 0)
+    orders.apply(Event(position=3, pause_requested=PauseRequested()))
+    assert orders.ending() == (Ending.PAUSED, 3)

@@ -1,0 +1,197 @@
+"""The trainer's process: it leases a job, has it carried out, reports, and waits for the next one.
+
+Knows the way to the server and back. What a job takes is in assignment.py.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+# gRPC and the tokenizers look at these when they are imported: both have threads that do not survive a fork. One process
+# trains on one device: with more of them in sight the Trainer would split its batches.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+os.environ.setdefault("TQDM_DISABLE", "1")  # the log is no place for progress bars
+
+import transformers
+
+from guessbook.clients.client import Guessbook
+from guessbook.clients.errors import Fenced, GuessbookError, Rejected, Unreachable
+from guessbook.clients.producer import Producer
+from guessbook.proto.control_pb2 import LeaseJobResponse
+from guessbook.proto.events_pb2 import Event, JobCompleted, JobPaused, JobStopped, TrainerConnected
+from guessbook.store.home import Home
+from guessbook.store.spool import SpoolInUse
+from guessbook.trainer.assignment import Assignment
+from guessbook.trainer.device import device_name, release_memory
+from guessbook.trainer.failure import job_failed
+from guessbook.trainer.orders import Ending, Orders
+from guessbook.trainer.progress import read_past
+from guessbook.trainer.subscription import Subscription
+
+POLL_S = 5.0  # a look at the queue even if no event came
+RETRY_S = 1.0
+CLOSE_S = 10.0  # for what is still on its way to the server when the process ends
+
+Answer = TypeVar("Answer")
+_log = logging.getLogger("guessbook.trainer")
+
+
+class Leaving(Exception):
+    """The process was told to exit while it waited for the server."""
+
+
+class Daemon:
+    """One trainer. `leaving` is set when it is to exit; the job it works on is then saved at the next step."""
+
+    def __init__(self, home: Home, address: str, name: str, *, once: bool = False) -> None:
+        self.home = home
+        self.address = address
+        self.name = name
+        self.once = once
+        self.leaving = threading.Event()
+        self._wake = threading.Event()
+        self._book = Guessbook(address)
+        connected = TrainerConnected(device=device_name(), host=socket.gethostname(), pid=os.getpid())
+        self._producer = Producer(name, home.spool / f"{name}.sqlite", address, connected)
+
+    def leave(self) -> None:
+        self.leaving.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Works until the queue is empty (`once`) or it is told to leave. Raises Fenced if a newer process took its name."""
+        self._producer.start()
+        try:
+            epoch = self._until_answered(lambda: self._producer.wait_welcome(RETRY_S))
+            _log.info("Connected to %s as %s, on %s.", self.address, self.name, device_name())
+            head = self._until_answered(lambda: self._book.head().position)
+            with Subscription(self.address, ["job/"], head + 1, lambda event: self._wake.set()):
+                self._work(epoch)
+        except Leaving:
+            _log.info("Told to exit.")
+        finally:
+            if not self._producer.close(CLOSE_S):
+                _log.info("The server did not take everything yet; the rest is kept in %s.", self.home.spool)
+            self._book.close()
+
+    def _work(self, epoch: int) -> None:
+        while not self.leaving.is_set():
+            self._wake.clear()
+            self._until_answered(self._flush)
+            head = self._until_answered(lambda: self._book.head().position)
+            lease = self._until_answered(lambda: self._book.lease(self.name, epoch))
+            if lease.HasField("job"):
+                self._carry_out(lease, head)
+            elif self.once:
+                return
+            else:
+                self._wake.wait(POLL_S)
+
+    def _carry_out(self, lease: LeaseJobResponse, head: int) -> None:
+        """Works on one job and answers it, whatever happens to it."""
+        job = lease.job
+        _log.info("Job %s (%s), run %s.", job.id, lease.dataset_name, lease.run)
+        past = self._until_answered(lambda: read_past(self._book, lease.run))
+        orders = Orders(job, self.leaving)
+        assignment = Assignment(lease, past, self.home, orders, self._producer.record, self._check)
+        with Subscription(self.address, [f"job/{job.id}"], head + 1, orders.apply):
+            try:
+                ending, request = assignment.carry_out()
+            except Fenced:
+                raise
+            except Exception as error:  # noqa: BLE001  one job's failure is told to its submitter; the next job may be sound
+                failed = job_failed(error, assignment.progress.step)
+                # Our own errors say all there is to say; of others the way they took is needed.
+                known = isinstance(error, GuessbookError)
+                _log.error("Job %s failed: %s. %s", job.id, failed.error, failed.hint, exc_info=not known)
+                answer: Event | None = Event(job_failed=failed)
+            else:
+                answer = self._answer(ending, request, assignment)
+        release_memory()
+        if answer:
+            answer.subject = f"job/{job.id}"
+            self._producer.record(answer)
+            _log.info("Job %s: %s at step %d.", job.id, answer.WhichOneof("body"), assignment.progress.step)
+
+    def _answer(self, ending: Ending, request: int, assignment: Assignment) -> Event | None:
+        """None when the trainer leaves: the server sees that it is gone, and the next one takes the job up again."""
+        step, checkpoint = assignment.progress.step, str(assignment.last_checkpoint)
+        if ending is Ending.COMPLETED:
+            return Event(job_completed=JobCompleted(step=step))
+        if ending is Ending.PAUSED:
+            return Event(causation=request, job_paused=JobPaused(step=step, checkpoint=checkpoint))
+        if ending is Ending.STOPPED:
+            return Event(causation=request, job_stopped=JobStopped(step=step, checkpoint=checkpoint))
+        return None
+
+    def _check(self) -> None:
+        if self._producer.failure:
+            raise self._producer.failure
+
+    def _flush(self) -> None:
+        """What is in the spool may be the end of the very run that is leased next, so the server must know it first."""
+        if not self._producer.flush(RETRY_S):
+            self._check()
+            raise Unreachable(f"the server at {self.address} has not taken everything yet")
+
+    def _until_answered(self, ask: Callable[[], Answer]) -> Answer:
+        """Asks until the server answers, and says once that it waits. Raises Leaving when told to exit meanwhile."""
+        said = False
+        while not self.leaving.is_set():
+            self._check()
+            try:
+                return ask()
+            except (Unreachable, Rejected) as error:
+                if not said:
+                    _log.warning("%s. Waiting; it is tried again every second. %s", error, error.hint)
+                    said = True
+                self.leaving.wait(RETRY_S)
+        raise Leaving
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="guessbook-trainer", description="Takes jobs from the queue and trains them.")
+    parser.add_argument("--home", type=Path, default=Home.default().root, help="the data folder; the server's")
+    parser.add_argument("--address", help="the server's host:port; default: as the data folder says")
+    parser.add_argument(
+        "--name", default=socket.gethostname(), help="what the log calls this trainer; default: the host's name"
+    )
+    parser.add_argument("--once", action="store_true", help="exit when the queue is empty")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    home = Home(options.home.absolute())
+    try:
+        daemon = Daemon(home, options.address or home.address(), options.name, once=options.once)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _leave_with(daemon))
+        daemon.run()
+    except SpoolInUse as error:
+        _log.error("%s. Stop that one, or start this one with another --name.", error)
+        raise SystemExit(Fenced.exit_code) from error
+    except GuessbookError as error:
+        _log.error("%s. %s", error, error.hint)
+        raise SystemExit(error.exit_code) from error
+
+
+def _leave_with(daemon: Daemon) -> Callable[[int, FrameType | None], None]:
+    def leave(number: int, frame: FrameType | None) -> None:
+        _log.info("Told to exit: the current step is finished and saved. The same signal again ends at once.")
+        signal.signal(number, signal.SIG_DFL)
+        daemon.leave()
+
+    return leave
+
+
+if __name__ == "__main__":
+    main()

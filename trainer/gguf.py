@@ -1,0 +1,51 @@
+"""GGUF files as plain Hugging Face folders. Knows GGUF through transformers alone.
+
+What transformers loads from a GGUF file is marked as quantized and refuses to be saved or trained as a plain model, so its weights are put
+into a fresh model, once, and kept beside the other base models.
+"""
+
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from guessbook.store.artifacts import sync_folder
+from guessbook.trainer.durable import file_sha256, sync_tree
+
+_log = logging.getLogger(__name__)
+
+
+def converted(file: Path, base_models: Path) -> tuple[Path, str]:
+    """The folder a GGUF file was converted into, now or before, and the SHA-256 of the file."""
+    sha256 = file_sha256(file)
+    folder = base_models / f"{file.stem}-{sha256[:12]}"
+    if not folder.is_dir():
+        _log.info("Converting %s, once.", file.name)
+        base_models.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", suffix=".tmp", dir=base_models))
+        try:
+            _convert(file, temporary)
+            temporary.chmod(0o755)
+            sync_tree(temporary)
+            temporary.rename(folder)
+            sync_folder(base_models)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return folder, sha256
+
+
+def _convert(file: Path, folder: Path) -> None:
+    """Weights, widened to float32, and tokenizer with its chat template."""
+    AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
+    loaded = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+    config = loaded.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    with torch.device("meta"):  # its weights are assigned below, so none are made up
+        plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    plain.load_state_dict(loaded.state_dict(), assign=True)
+    plain.generation_config = loaded.generation_config
+    plain.save_pretrained(folder)

@@ -1,0 +1,29 @@
+"""The trained adapter as a version: its files go into the artifacts, its manifest into the book."""
+
+import re
+import tempfile
+import unicodedata
+from pathlib import Path, PurePath
+
+from peft import PeftModel
+
+from guessbook.proto.events_pb2 import File
+from guessbook.store.artifacts import Artifacts
+
+FILES = ("adapter_config.json", "adapter_model.safetensors")
+SLUG_LENGTH = 60
+
+
+def store_adapter(model: PeftModel, artifacts: Artifacts) -> list[File]:
+    """Stores the files that `PeftModel.from_pretrained` needs, durable when this returns."""
+    with tempfile.TemporaryDirectory(prefix="guessbook-adapter-") as folder:
+        # The base model's embeddings are not trained, so they are not part of an adapter.
+        model.save_pretrained(folder, save_embedding_layers=False)
+        paths = [Path(folder) / name for name in FILES]
+        return [File(path=path.name, sha256=artifacts.put(path), bytes=path.stat().st_size) for path in paths]
+
+
+def slug(name: str) -> str:
+    """A dataset's name as a part of a folder's name: "Math fixes.jsonl" becomes "math_fixes"."""
+    ascii_name = unicodedata.normalize("NFKD", PurePath(name).stem).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "_", ascii_name.lower()).strip("_")[:SLUG_LENGTH].rstrip("_")
