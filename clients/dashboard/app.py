@@ -1,0 +1,137 @@
+"""Builds the dashboard and serves it: `python -m guessbook.clients.dashboard.app`. Knows how the parts fit, not what they show."""
+
+import argparse
+import asyncio
+import logging
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+from dash import Dash
+from fastapi import FastAPI, WebSocket
+from starlette.types import ASGIApp
+
+from guessbook.clients.dashboard import (
+    commands,
+    evolution,
+    examples,
+    gate,
+    header,
+    jobs,
+    layout,
+    live,
+    problem,
+    story,
+    training,
+)
+from guessbook.clients.dashboard.queries import Queries
+from guessbook.store.home import Home
+
+HOST = "127.0.0.1"
+PORT = 7431
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+  <head>
+    {%metas%}
+    <title>{%title%}</title>
+    <link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
+    <script src="/assets/scheme.js"></script>
+    {%css%}
+  </head>
+  <body>
+    {%app_entry%}
+    {%config%}
+    {%scripts%}
+    {%renderer%}
+  </body>
+</html>"""
+
+
+def build(queries: Queries, hub: live.Hub, token: str, port: int) -> ASGIApp:
+    """The whole application behind its gate."""
+    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    async def tab(socket: WebSocket) -> None:
+        await live.serve_tab(socket, hub)
+
+    # Before Dash, whose pages take every path that is left.
+    server.add_api_websocket_route("/live", tab)
+    app = Dash(
+        __package__ or "guessbook.clients.dashboard",
+        server=server,  # type: ignore[arg-type]  # Dash's signature knows Flask alone
+        assets_folder=str(Path(__file__).parent / "assets"),
+        assets_ignore="scheme.js",
+        index_string=INDEX,
+        title="Guessbook",
+        update_title="",
+        suppress_callback_exceptions=True,
+        on_error=problem.report,
+        compress=True,
+        websocket_inactivity_timeout=0,
+    )
+    app.layout = layout.layout()
+    header.register(app)
+    for part in (training, jobs, evolution, examples, story, commands):
+        part.register(app, queries)
+    return gate.Gate(server, token, port, gate.policy(app.csp_hashes()))
+
+
+class Announcing(uvicorn.Server):
+    """Says where the page is for as long as it can be opened: on standard output, and in a file that only its owner can read."""
+
+    def __init__(self, config: uvicorn.Config, link: str, link_file: Path) -> None:
+        super().__init__(config)
+        self.link = link
+        self.link_file = link_file
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.link_file.unlink(missing_ok=True)
+        with os.fdopen(os.open(self.link_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(self.link)
+        print(f"dashboard: {self.link}", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.link_file.unlink(missing_ok=True)
+        await super().shutdown(sockets)
+
+
+async def serve(home: Home, address: str | None, listening: socket.socket) -> None:
+    """Until SIGINT or SIGTERM, on a socket that listens already."""
+    port = listening.getsockname()[1]
+    token = gate.token(home.root / "dashboard.token")
+    queries, hub = Queries(lambda: address or home.address()), live.Hub()
+    config = uvicorn.Config(build(queries, hub, token, port), log_level="warning", timeout_graceful_shutdown=2)
+    server = Announcing(config, f"http://{HOST}:{port}/?token={token}", home.root / "dashboard.link")
+    async with asyncio.TaskGroup() as tasks:
+        # If it ever failed, the page would go stale without a word: then rather the whole process ends.
+        following = tasks.create_task(live.follow(queries, hub))
+        await server.serve(sockets=[listening])
+        following.cancel()
+    await queries.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="guessbook dashboard", description="Serves the dashboard to this machine's browser."
+    )
+    parser.add_argument("--home", type=Path, help="the data folder (default: $GUESSBOOK_HOME or ./guessbook-data)")
+    parser.add_argument("--address", help="host:port of the Guessbook server (default: what the data folder says)")
+    parser.add_argument("--port", type=int, default=PORT, help=f"where to serve; 0 takes a free port (default: {PORT})")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    home = Home(given.home.absolute()) if given.home else Home.default()
+    try:
+        listening = socket.create_server((HOST, given.port))
+    except OSError as error:
+        parser.exit(
+            1, f"Port {given.port} can't be used: {error.strerror}. Choose another with --port; 0 takes a free one.\n"
+        )
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve(home, given.address, listening))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+// Cells of the list of examples. Text goes in as text nodes: a model's words are never markup.
+(function () {
+  "use strict";
+  const cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
+  const make = (...parts) => window.React.createElement(...parts);
+  const loading = () => make("span", { className: "skeleton" });
+
+  cells.StateCell = function (props) {
+    if (!props.value) return loading();
+    return make("span", { className: "state-cell" }, make("i", { className: "state-mark " + props.value.word }), props.value.label);
+  };
+
+  cells.TextCell = function (props) {
+    if (props.value === undefined || props.value === null) return loading();
+    return make("span", { className: "text-cell", title: props.value }, props.value);
+  };
+
+  cells.GuessCell = function (props) {
+    if (props.value === undefined) return loading();
+    if (props.value === null) return make("span", { className: "dim" }, "not yet");
+    const mark = props.value.correct ? "right" : "wrong";
+    return make(
+      "span",
+      { className: "text-cell " + mark, title: props.value.text },
+      make("span", { className: "icon icon-" + mark, role: "img", "aria-label": mark }),
+      props.value.text || make("span", { className: "dim" }, "(nothing)")
+    );
+  };
+
+  cells.StripCell = function (props) {
+    if (!props.value) return loading();
+    return make(
+      "span",
+      { className: "strip" },
+      props.value.map((at) => make("i", { key: at.step, className: "state-mark " + at.word, title: "step " + at.step + ": " + at.label }))
+    );
+  };
+
+  cells.LossCell = function (props) {
+    if (!props.value) return loading();
+    const line = props.value.line;
+    const top = Math.max(...line, 0.001);
+    const points = line.map((loss, i) => ((i * 62) / Math.max(line.length - 1, 1) + 1).toFixed(1) + "," + (19 - (loss / top) * 17).toFixed(1));
+    const chart =
+      line.length > 1
+        ? make("svg", { width: 64, height: 20, "aria-hidden": true }, make("polyline", { points: points.join(" "), className: "spark" }))
+        : make("span", { className: "no-spark" });
+    return make("span", { className: "loss-cell" }, chart, make("span", null, props.value.latest));
+  };
+})();

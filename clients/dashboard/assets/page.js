@@ -1,0 +1,219 @@
+// The page's own callbacks that need no server: the URL is the state, these read and write it.
+(function () {
+  "use strict";
+  const EMPTY = { state: "", q: "", sort: "index" };
+
+  const set = (id, props) => window.dash_clientside.set_props(id, props);
+  const same = () => window.dash_clientside.no_update;
+  const pressed = () => window.dash_clientside.callback_context.triggered_id;
+  const count = (number) => number.toLocaleString("en-US");
+
+  function read(search) {
+    const given = new URLSearchParams(search || "");
+    return (name) => given.get(name) || EMPTY[name] || "";
+  }
+
+  // The URL's query with some of it changed; null takes a part out.
+  function changed(search, changes) {
+    const query = new URLSearchParams(search || "");
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === null || value === "" || value === EMPTY[name]) query.delete(name);
+      else query.set(name, String(value));
+    }
+    const text = query.toString();
+    const next = text ? "?" + text : "";
+    return next === (search || "") ? same() : next;
+  }
+
+  function loss(value) {
+    return value === undefined ? "–" : value >= 0.1 ? value.toFixed(3) : value.toPrecision(2);
+  }
+
+  function learningRate(value) {
+    if (value === undefined) return "–";
+    return value === 0 ? "0" : value.toExponential(2).replace("e-", "e−").replace(/\.?0+e/, "e");
+  }
+
+  let listed = "";
+  let opened = null;
+  let scroll = false;
+  const presses = [];
+
+  // What a narrow list leaves out, the story has.
+  function fitColumns(api) {
+    const width = document.getElementById("examples").clientWidth;
+    api.setColumnsVisible(["expected"], width >= 860);
+    api.setColumnsVisible(["index"], width >= 700);
+    api.setColumnsVisible(["strip"], width >= 560);
+  }
+
+  // A link to an example leads to its row, once, as soon as the row is there.
+  let linked = new URLSearchParams(location.search).get("row");
+  function showLinkedRow(api) {
+    if (linked === null || Number(linked) >= api.getDisplayedRowCount()) return;
+    api.ensureIndexVisible(Number(linked), "middle");
+    linked = null;
+  }
+
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.guessbook = {
+    start: function () {
+      window.guessbookLive.start();
+      window.dash_ag_grid.getApiAsync("examples").then(function (api) {
+        fitColumns(api);
+        api.addEventListener("gridSizeChanged", () => fitColumns(api));
+        api.addEventListener("modelUpdated", () => showLinkedRow(api));
+      });
+      return same();
+    },
+
+    // ---- the current run ----
+
+    showRun: function (run, search) {
+      window.guessbookLive.show(run.run, run.at);
+      const past = run.at !== null;
+      const classes = ["page", ...run.commands.map((name) => "may-" + name)];
+      if (run.empty) classes.push("is-empty");
+      if (!run.run) classes.push("no-run");
+      if (past) classes.push("is-past");
+      const pending = run.pending ? run.state + ", " + run.pending + " asked for" : run.held ? "held" : run.state;
+      const trend = run.trend ? run.trend : "–";
+      return [
+        classes.join(" "),
+        past ? "past-bar shown" : "past-bar",
+        past ? "As of position " + count(run.at) + (run.run ? ", step " + count(run.step) : "") + ". Nothing here is newer, and commands are off." : "",
+        run.moments,
+        run.name,
+        run.name || "No job",
+        pending,
+        "badge " + (run.held ? "held" : run.state),
+        run.note,
+        run.facts || "",
+        run.accuracy || "–",
+        trend,
+        run.trend ? "trend " + run.trend : "",
+      ];
+    },
+
+    // Ticks with every message; whichever of the two is newer in the log counts.
+    showStep: function (run, live) {
+      if (!run) return Array(9).fill(same());
+      let now = run;
+      const step = live && live.step;
+      if (step && run.at === null && step.run === run.run && step.position > run.run_position) now = { ...run, ...step, run: run.run };
+      if (!now.run) return ["Waiting", "", "", 0, false, "–", "–", "–", "–"];
+      const share = now.total ? (100 * now.step) / now.total : 0;
+      return [
+        "Step " + count(now.step),
+        "of " + count(now.total) + " · " + Math.floor(share) + "%",
+        now.eta ? "ETA " + now.eta : "",
+        share,
+        run.state === "active" && run.at === null,
+        now.step ? loss(now.loss) : "–",
+        now.step ? learningRate(now.learning_rate) : "–",
+        now.step ? count(Math.round(now.tokens_per_second)) + " tok/s" : "–",
+        now.epoch === undefined ? "–" : now.epoch.toFixed(2),
+      ];
+    },
+
+    toLive: function (clicks, search) {
+      return clicks ? changed(search, { at: null, row: null }) : same();
+    },
+
+    travel: function (position, search) {
+      return (position || "") === read(search)("at") ? same() : changed(search, { at: position, row: null });
+    },
+
+    // ---- what is listed ----
+
+    showView: function (search) {
+      const given = read(search);
+      set("search", { value: given("q") });
+      set("state-filter", { value: given("state") });
+      set("sort", { value: given("sort") });
+      set("moment", { value: given("at") });
+      const example = given("example");
+      window.guessbookLive.setExample(example === "" ? null : Number(example));
+      scroll = example !== "" && !document.querySelector(".book.open");
+      return example === "" ? "book" : "book open";
+    },
+
+    pressStates: function (search, ids) {
+      const state = read(search)("state");
+      return ids.map((id) => String(id.word === state));
+    },
+
+    filterByState: function (clicks, search) {
+      if (!pressed() || !clicks.some(Boolean)) return same();
+      const word = pressed().word;
+      return changed(search, { state: read(search)("state") === word ? null : word, row: null });
+    },
+
+    filter: function (q, state, sort, search) {
+      const given = read(search);
+      if ((q || "") === given("q") && (state || "") === given("state") && sort === given("sort")) return same();
+      return changed(search, { q, state, sort, row: null });
+    },
+
+    refreshRows: function (search, touched) {
+      if (!touched) return same();
+      const given = read(search);
+      const news = pressed() === "snapshots-touched";
+      const list = [touched.run, touched.at, given("state"), given("q"), given("sort")].join("\n");
+      const other = list !== listed;
+      const turned = given("example") !== opened;
+      listed = list;
+      opened = given("example");
+      window.dash_ag_grid.getApiAsync("examples").then(function (api) {
+        // Refreshed rows stay until the new ones are here; an empty list has none to refresh.
+        if (other || (news && !api.getDisplayedRowCount())) api.purgeInfiniteCache();
+        else if (news) api.refreshInfiniteCache();
+        if (!turned) return;
+        const row = given("row");
+        if (row !== "" && Number(row) < api.getDisplayedRowCount()) api.ensureIndexVisible(Number(row));
+        api.redrawRows();
+      });
+      return same();
+    },
+
+    // ---- one example ----
+
+    openExample: function (cell, search) {
+      if (!cell || cell.rowId === undefined) return same();
+      return changed(search, { example: cell.rowId, row: cell.rowIndex });
+    },
+
+    turnPage: function (previous, next, close, neighbours, search) {
+      const button = pressed();
+      if (!button || !(previous || next || close)) return same();
+      if (button === "close") return changed(search, { example: null, row: null });
+      // Pressed before the page it was pressed on is here: pressed again when it is.
+      if (neighbours && String(neighbours.of) !== read(search)("example")) {
+        presses.push(button);
+        return same();
+      }
+      const to = neighbours && neighbours[button];
+      return to ? changed(search, { example: to[0], row: to[1] < 0 ? null : to[1] }) : same();
+    },
+
+    showNeighbours: function (neighbours) {
+      // Once a story was opened: the list and the story side by side fill the window.
+      if (scroll && neighbours) document.getElementById("book").scrollIntoView({ block: "start" });
+      if (neighbours) scroll = false;
+      const press = presses.shift();
+      if (press) setTimeout(() => document.getElementById(press).click());
+      return [!(neighbours && neighbours.previous), !(neighbours && neighbours.next)];
+    },
+  };
+
+  document.addEventListener("keydown", function (event) {
+    const typing = event.target.closest && event.target.closest("input, textarea, select, [role=dialog], [contenteditable]");
+    const id = { j: "next", k: "previous", Escape: "close" }[event.key];
+    if (!id || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const button = document.getElementById(id);
+    if (button && !button.disabled && document.querySelector(".book.open")) {
+      event.preventDefault();
+      button.click();
+    }
+  });
+})();

@@ -1,0 +1,137 @@
+"""Who may talk to the dashboard: this machine's browser, with the token, from the dashboard's own pages.
+
+A pure ASGI wrapper around everything, HTTP and WebSocket. Dash itself checks neither Host nor Origin, so that without it any web page
+could steer the training by DNS rebinding. Knows no component and no gRPC.
+"""
+
+import os
+import secrets
+from collections.abc import Iterable
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_READING = ("GET", "HEAD")
+
+
+def token(path: Path) -> str:
+    """The token in the file, made at the first call: a restart then keeps open tabs. Only its owner can read the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(handle, "w") as file:
+        made = secrets.token_urlsafe(32)
+        file.write(made)
+    return made
+
+
+def policy(script_hashes: Iterable[str]) -> str:
+    """The Content-Security-Policy: nothing from elsewhere, no inline script but those with these hashes (quoted)."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self' {' '.join(script_hashes)}",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data:",
+            "font-src 'self'",
+            "connect-src 'self'",
+            "worker-src 'self'",
+            "manifest-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "object-src 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+class Gate:
+    """Lets a request through to `app` if its Host is ours, its Origin is its Host, and its cookie holds the token.
+
+    `/?token=…` gives the cookie and leads to the same address without the token.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, port: int, content_security_policy: str) -> None:
+        self.app = app
+        self.token = token
+        self.hosts = {f"{host}:{port}" for host in LOOPBACK}
+        self.cookie = f"guessbook_{port}"  # a browser keeps cookies by host, not by port
+        self.headers = {
+            "content-security-policy": content_security_policy,
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "no-referrer",
+            "cross-origin-opener-policy": "same-origin",
+            "cross-origin-resource-policy": "same-origin",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        answer = self.refusal(scope)
+        if answer is None:
+            await self.app(scope, receive, self._guarded(send))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 4403, "reason": "not allowed"})
+        else:
+            await answer(scope, receive, self._guarded(send))
+
+    def refusal(self, scope: Scope) -> Response | None:
+        """What to answer instead of letting it through, if anything."""
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if host not in self.hosts:
+            return PlainTextResponse(f"This is not {host or 'a host without a name'}.\n", 421)
+        origin = headers.get("origin")
+        foreign = origin is not None and origin != f"http://{host}"
+        writing = scope["type"] == "websocket" or scope["method"] not in _READING
+        if foreign or (writing and origin is None):
+            return PlainTextResponse("Only the dashboard's own pages may ask this.\n", 403)
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        given = dict(query).get("token")
+        if given is not None and not writing:
+            return self._enter(given, scope["path"], [pair for pair in query if pair[0] != "token"])
+        return None if self._known(headers.get("cookie", "")) else _stranger()
+
+    def _enter(self, given: str, path: str, rest: list[tuple[str, str]]) -> Response:
+        if not self._same(given):
+            return _stranger()
+        # One leading slash: two would lead to another host.
+        target = "/" + path.lstrip("/") + (f"?{urlencode(rest)}" if rest else "")
+        response = RedirectResponse(target, status_code=303)
+        response.set_cookie(self.cookie, self.token, max_age=90 * 86400, httponly=True, samesite="strict")
+        return response
+
+    def _known(self, header: str) -> bool:
+        try:
+            cookies = SimpleCookie(header)
+        except CookieError:
+            return False
+        return self.cookie in cookies and self._same(cookies[self.cookie].value)
+
+    def _same(self, given: str) -> bool:
+        return secrets.compare_digest(given.encode(), self.token.encode())
+
+    def _guarded(self, send: Send) -> Send:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.headers.items():
+                    headers[name] = value
+            await send(message)
+
+        return guarded
+
+
+def _stranger() -> Response:
+    return PlainTextResponse(
+        "This browser is not known here.\nOpen the link that `guessbook dashboard` printed; it is also in the file dashboard.link in the data folder.\n",
+        401,
+    )

@@ -1,0 +1,77 @@
+"""A server, a dashboard and a real browser, made anew for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e.processes import Dashboard, Server
+from e2e.scripted import ScriptedTrainer
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from guessbook.clients.client import Guessbook
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"there is no {CHROMIUM}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, dashboard: Dashboard) -> Iterator[Page]:
+    """A tab, closed before the dashboard ends. The test fails if its page reports an error, or asks anything of another host."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 1000}, reduced_motion="reduce")
+    tab = context.new_page()
+    tab.set_default_timeout(15_000)
+    problems: list[str] = []
+    tab.on("pageerror", lambda error: problems.append(f"page error: {error}"))
+    tab.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    tab.on("request", lambda request: None if _local(request.url) else problems.append(f"asked {request.url}"))
+    tab.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
+    yield tab
+    context.close()
+    assert problems == []
+
+
+def _local(url: str) -> bool:
+    return url.startswith(("http://127.0.0.1:", "data:", "blob:"))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with Server(tmp_path / "home") as process:
+        yield process
+
+
+@pytest.fixture
+def book(server: Server) -> Iterator[Guessbook]:
+    with Guessbook(server.address) as client:
+        yield client
+
+
+@pytest.fixture
+def dashboard(server: Server, tmp_path: Path) -> Iterator[Dashboard]:
+    with Dashboard(tmp_path / "home", server.address) as process:
+        yield process
+
+
+@pytest.fixture
+def trainer(book: Guessbook, tmp_path: Path) -> Iterator[ScriptedTrainer]:
+    scripted = ScriptedTrainer(book, tmp_path / "scripted.spool")
+    yield scripted
+    scripted.close()

@@ -1,0 +1,69 @@
+"""The server and the dashboard as processes of their own, as a user starts them."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Self
+
+
+class Process:
+    """Runs a module until the `with` ends. `ready` is its first line of output, which it prints when it serves."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        self._command = [sys.executable, "-m", module, *arguments]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout
+        self.ready = self._process.stdout.readline().strip()
+        if not self.ready:
+            self.kill()
+            raise AssertionError(f"{self._command} ended before it served")
+
+    def kill(self) -> None:
+        """With SIGKILL: nothing is cleaned up."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout
+        self._process.stdout.close()
+
+
+class Server(Process):
+    """A Guessbook server on a free port, which it keeps over `start()`s."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._port = "0"
+        super().__init__("guessbook.server.app")
+
+    def start(self) -> None:
+        self._command[3:] = [
+            "--home",
+            str(self._home),
+            "--port",
+            self._port,
+            "--trainer-grace",
+            "60",
+            "--base-model",
+            "none",
+        ]
+        super().start()
+        self.address = self.ready.rpartition(" ")[2]
+        self._port = self.address.rpartition(":")[2]
+
+
+class Dashboard(Process):
+    def __init__(self, home: Path, address: str) -> None:
+        super().__init__("guessbook.clients.dashboard.app", "--home", str(home), "--address", address, "--port", "0")
+
+    @property
+    def link(self) -> str:
+        """The address that lets a browser in."""
+        return self.ready.removeprefix("dashboard: ")

@@ -1,0 +1,83 @@
+"""What the page says of a run and of the jobs around it."""
+
+from guessbook.clients.dashboard import commands, jobs, summary
+from guessbook.clients.dashboard.view import View
+from guessbook.proto.history_pb2 import (
+    JOB_STATE_ACTIVE,
+    JOB_STATE_COMPLETED,
+    JOB_STATE_PAUSED,
+    JOB_STATE_QUEUED,
+    Job,
+    Run,
+    Snapshot,
+    Status,
+    Trainer,
+)
+
+SNAPSHOTS = [
+    Snapshot(step=0, examples=3, correct=0, complete=True, position=10),
+    Snapshot(step=5, examples=3, correct=2, complete=True, position=20),
+    Snapshot(step=9, examples=3, complete=False, position=30),
+]
+RUN = Run(id="r1", job="j1", step=9, total_steps=20, examples=3, tracked=3, snapshots=SNAPSHOTS, eta_seconds=61)
+ACTIVE = Job(id="j1", name="facts.jsonl", state=JOB_STATE_ACTIVE, run="r1")
+
+
+def test_a_run_that_trains() -> None:
+    said = summary.describe(View(), Status(position=31), RUN, [ACTIVE])
+    assert said["name"] == "facts.jsonl"
+    assert said["state"] == "active"
+    assert said["accuracy"] == "67% at step 5"  # of the last snapshot that is complete
+    assert said["eta"] == "1 min 01 s"
+    assert said["commands"] == ["snapshot", "pause", "stop"]
+    assert not said["empty"]
+
+
+def test_in_the_past_there_are_no_commands() -> None:
+    assert summary.describe(View(at=20), Status(position=20), RUN, [ACTIVE])["commands"] == []
+
+
+def test_nothing_was_ever_submitted() -> None:
+    said = summary.describe(View(), Status(), None, [])
+    assert said["empty"]
+    assert said["run"] == ""
+
+
+def test_a_job_that_waits_for_a_trainer_says_how_to_start_one() -> None:
+    queued = Job(id="j1", name="facts.jsonl", state=JOB_STATE_QUEUED)
+    said = summary.describe(View(), Status(queued=1), None, [queued])
+    assert (said["name"], said["run"], said["empty"]) == ("facts.jsonl", "", False)
+    assert "guessbook trainer" in said["note"]
+    connected = Status(queued=1, trainers=[Trainer(id="box1", connected=True)])
+    assert summary.describe(View(), connected, None, [queued])["note"] == ""
+
+
+def test_a_failure_says_what_to_do() -> None:
+    job = Job(id="j1", error="The model has no layers.", hint="Choose another one.")
+    assert summary.note(Status(), job, None) == "The model has no layers. Choose another one."
+
+
+def test_the_moments_are_the_complete_snapshots_newest_first() -> None:
+    assert summary.moments(None, RUN) == [
+        {"value": "", "label": "Now"},
+        {"value": "20", "label": "Step 5"},
+        {"value": "10", "label": "Step 0"},
+    ]
+    assert {"value": "15", "label": "Position 15"} in summary.moments(15, RUN)
+    assert len(summary.moments(20, RUN)) == 3
+
+
+def test_the_commands_fit_the_state() -> None:
+    assert commands.possible(Job(state=JOB_STATE_ACTIVE, pending="pause")) == []
+    assert commands.possible(Job(state=JOB_STATE_PAUSED)) == ["resume"]
+    assert commands.possible(Job(state=JOB_STATE_QUEUED, held=True)) == ["resume"]
+    assert commands.possible(Job(state=JOB_STATE_QUEUED)) == []
+    assert commands.possible(Job(state=JOB_STATE_COMPLETED)) == []
+
+
+def test_the_queue_says_where_it_leaves_jobs_out() -> None:
+    queued = [Job(id=f"j{n}", name=f"{n}.jsonl", state=JOB_STATE_QUEUED) for n in range(jobs.MOST + 10)]
+    rows = jobs.job_rows(queued, "", live=True)
+    assert len(rows) == jobs.MOST + 1
+    assert rows[-1].children == "50 of 60 shown"
+    assert jobs.waiting([ACTIVE, *queued]) == "1 running · 60 waiting"
