@@ -96,6 +96,8 @@ def snapshot(book: Book, name: str) -> Decision:
             f"{job.name} is {state_name(job.state)}; only a running job can take a snapshot",
             "Resume it, or wait for its turn.",
         )
+    if not job.config.snapshots:
+        raise Refused(f"{job.name} trains without snapshots", "Submit it again without --no-snapshots.")
     if job.snapshot_pending:
         return Decision(job.id, f"{job.name} was asked for a snapshot already; {_when(book, job)}.")
     event = Event(subject=f"job/{job.id}", snapshot_requested=SnapshotRequested())

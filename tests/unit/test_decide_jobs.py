@@ -1,0 +1,161 @@
+"""Decisions about jobs: what each command leads to in each state, and why it is turned down."""
+
+from collections.abc import Callable
+
+import pytest
+from made_events import numbered
+
+from guessbook.projections import book as book_fold
+from guessbook.projections.book import Book
+from guessbook.proto import events_pb2 as e
+from guessbook.proto.events_pb2 import Event
+from guessbook.server.decide import jobs, trainers
+from guessbook.server.decide.jobs import Decision
+from guessbook.server.decide.rejection import Forbidden, Missing, Refused, Superseded
+
+HERE = Event(subject="trainer/t", trainer_connected=e.TrainerConnected(epoch=1))
+QUEUED = Event(subject="job/a", job_queued=e.JobQueued(name="a.jsonl", dataset="d", config=e.TrainingConfig(snapshots=True)))
+LEASED = Event(subject="job/a", job_leased=e.JobLeased(trainer="t", epoch=1, run="run-0001"))
+PAUSE = Event(subject="job/a", pause_requested=e.PauseRequested())
+PAUSED = Event(subject="job/a", job_paused=e.JobPaused(step=4))
+STOPPED = Event(subject="job/a", job_stopped=e.JobStopped(step=4))
+INTERRUPTED = Event(subject="job/a", job_interrupted=e.JobInterrupted(trainer="t"))
+COMPLETED = Event(subject="job/a", job_completed=e.JobCompleted(step=9))
+
+Command = Callable[[Book, str], Decision]
+
+
+def _book(*events: Event) -> Book:
+    copies = []
+    for event in events:
+        copy = Event()
+        copy.CopyFrom(event)
+        copies.append(copy)
+    return book_fold.fold(numbered(copies))
+
+
+def _after(book: Book, decision: Decision) -> Book:
+    for event in numbered(decision.events, start=book.position + 1):
+        book = book_fold.apply(book, event)
+    return book
+
+
+def _bodies(decision: Decision) -> list[str | None]:
+    return [event.WhichOneof("body") for event in decision.events]
+
+
+@pytest.mark.parametrize(
+    ("command", "events", "bodies"),
+    [
+        (jobs.pause, [HERE, QUEUED, LEASED], ["pause_requested"]),
+        (jobs.pause, [HERE, QUEUED, LEASED, PAUSE], []),
+        (jobs.pause, [HERE, QUEUED, LEASED, PAUSED], []),
+        (jobs.pause, [QUEUED], ["pause_requested", "job_paused"]),
+        (jobs.pause, [HERE, QUEUED, LEASED, INTERRUPTED], ["pause_requested", "job_paused"]),
+        (jobs.resume, [HERE, QUEUED, LEASED, PAUSED], ["resume_requested"]),
+        (jobs.resume, [HERE, QUEUED, LEASED, STOPPED], ["resume_requested"]),
+        (jobs.resume, [HERE, QUEUED, LEASED], []),
+        (jobs.stop, [HERE, QUEUED, LEASED], ["stop_requested"]),
+        (jobs.stop, [QUEUED], []),
+        (jobs.snapshot, [HERE, QUEUED, LEASED], ["snapshot_requested"]),
+    ],
+)
+def test_what_a_command_leads_to(command: Command, events: list[Event], bodies: list[str]) -> None:
+    book = _book(*events)
+    decision = command(book, "a")
+    assert _bodies(decision) == bodies
+    assert decision.message
+    again = command(_after(book, decision), "a")
+    assert again.events == () or not bodies
+
+
+@pytest.mark.parametrize(
+    ("command", "events", "why"),
+    [
+        (jobs.pause, [HERE, QUEUED, LEASED, COMPLETED], "has completed"),
+        (jobs.resume, [HERE, QUEUED, LEASED, COMPLETED], "has completed"),
+        (jobs.resume, [HERE, QUEUED, LEASED, PAUSE], "has not answered yet"),
+        (jobs.stop, [HERE, QUEUED, LEASED, COMPLETED], "has completed"),
+        (jobs.snapshot, [QUEUED], "only a running job"),
+    ],
+)
+def test_why_a_command_is_refused(command: Command, events: list[Event], why: str) -> None:
+    with pytest.raises(Refused, match=why) as caught:
+        command(_book(*events), "a")
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("command", [jobs.pause, jobs.resume, jobs.stop, jobs.snapshot])
+def test_a_command_finds_its_job_or_says_so(command: Command) -> None:
+    with pytest.raises(Missing, match="no job b"):
+        command(_book(QUEUED), "b")
+    with pytest.raises(Refused, match="no job is"):
+        command(_book(QUEUED), "")
+
+
+def test_without_a_name_the_one_that_waits_for_resume_is_meant() -> None:
+    assert jobs.resume(_book(HERE, QUEUED, LEASED, PAUSED), "").job == "a"
+    assert jobs.resume(_book(HERE, QUEUED, LEASED, STOPPED), "").job == "a"
+
+
+def test_a_command_to_a_trainer_that_is_away_says_so() -> None:
+    gone = Event(subject="trainer/t", trainer_lost=e.TrainerLost(epoch=1))
+    assert "trainer is away" in jobs.pause(_book(HERE, QUEUED, LEASED, gone), "a").message
+
+
+def test_a_lease_goes_to_one_and_asking_again_gives_the_same() -> None:
+    book = _book(HERE, QUEUED)
+    first = jobs.lease(book, "t", 1)
+    assert _bodies(first) == ["job_leased"]
+    book = _after(book, first)
+    assert jobs.lease(book, "t", 1) == Decision("a", "a.jsonl is yours already.")
+    other = _after(book, Decision("", "", trainers.connected(book, "u", e.TrainerConnected(epoch=1))))
+    assert jobs.lease(other, "u", 1).job == ""
+    with pytest.raises(Superseded):
+        jobs.lease(book, "t", 2)
+
+
+def test_a_stopped_job_is_not_leased_again_at_once() -> None:
+    book = _book(HERE, QUEUED, LEASED, STOPPED)
+    assert jobs.lease(book, "t", 1).job == ""
+    assert jobs.lease(_after(book, jobs.resume(book, "a")), "t", 1).job == "a"
+
+
+def test_jobs_of_one_second_get_names_of_their_own() -> None:
+    book = Book()
+    names = []
+    for _ in range(3):
+        decision = jobs.queue(book, 1_800_000_000_000_000, "x", "d", e.PRIORITY_UNSPECIFIED, e.TrainingConfig())
+        names.append(decision.job)
+        book = _after(book, decision)
+    assert names == ["train_20270115_080000", "train_20270115_080000_2", "train_20270115_080000_3"]
+    assert book.jobs.jobs[names[0]].priority == e.PRIORITY_NORMAL
+
+
+def test_a_trainer_started_anew_frees_the_job_of_its_older_process() -> None:
+    book = _book(HERE, QUEUED, LEASED)
+    events = trainers.connected(book, "t", e.TrainerConnected(epoch=2))
+    assert [event.WhichOneof("body") for event in events] == ["trainer_connected", "job_interrupted"]
+
+
+def test_a_trainer_that_was_only_cut_off_gets_its_job_back() -> None:
+    book = _book(HERE, QUEUED, LEASED)
+    lost = trainers.lost(book, "t", 1, "its stream ended")
+    assert [event.WhichOneof("body") for event in lost] == ["trainer_lost", "job_interrupted"]
+    book = _after(book, Decision("", "", lost))
+    back = trainers.connected(book, "t", e.TrainerConnected(epoch=1))
+    assert [event.WhichOneof("body") for event in back] == ["trainer_connected", "job_leased"]
+    assert trainers.lost(_after(book, Decision("", "", back)), "t", 7, "an old story") == []
+
+
+def test_what_a_producer_may_say() -> None:
+    book = _book(HERE, QUEUED, LEASED)
+    mine = Event(subject="run/run-0001", step_completed=e.StepCompleted(step=1))
+    trainers.admit(book, "t", 1, [mine])
+    with pytest.raises(Superseded, match="belongs to trainer t"):
+        trainers.admit(book, "u", 1, [mine])
+    with pytest.raises(Superseded):
+        trainers.admit(book, "t", 2, [mine])
+    for forbidden in (QUEUED, Event(subject="job/a")):
+        with pytest.raises(Forbidden, match="may not append"):
+            trainers.admit(book, "t", 1, [forbidden])

@@ -1,0 +1,58 @@
+"""The documentation shows only commands and options that exist, and every verb is documented."""
+
+import re
+from pathlib import Path
+
+import pytest
+from documentation import PAGES, ROOT, commands
+from typer.core import TyperGroup
+
+from guessbook.clients.cli.main import command
+
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+
+
+@pytest.fixture(scope="module")
+def cli() -> TyperGroup:
+    return command()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_of_a_page_exist(page: Path, cli: TyperGroup) -> None:
+    for words in commands(page, "guessbook"):
+        options = [word.split("=")[0] for word in words[1:] if re.match(r"--?[a-z]", word)]
+        verb = next((word for word in words[1:] if word in cli.commands), None)
+        params = cli.commands[verb].params if verb else cli.params
+        known = {option for param in params for option in (*param.opts, *param.secondary_opts)} | {"--help"}
+        assert verb or options == ["--help"], f"{page.name}: no such verb: {words}"
+        assert set(options) <= known, f"{page.name}: {words}"
+
+
+def test_every_verb_and_option_is_in_the_reference(cli: TyperGroup) -> None:
+    reference = (ROOT / "docs" / "cli.md").read_text()
+    missing = [verb for verb in cli.commands if f"guessbook {verb}" not in reference]
+    assert not missing
+
+
+def test_every_verb_has_an_example_and_json(cli: TyperGroup) -> None:
+    for name, verb in cli.commands.items():
+        assert f"Example: guessbook {name}" in (verb.help or ""), name
+        assert any("--json" in param.opts for param in verb.params), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    assert not broken
+
+
+def test_every_promise_has_its_test() -> None:
+    page = (ROOT / "docs" / "guarantees.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert named
+    missing = [f"{file}::{name}" for file, name in named if f"def {name}(" not in _source(ROOT / file)]
+    assert not missing
+
+
+def _source(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
