@@ -19,9 +19,12 @@ START_S = 30.0
 class ServerProcess:
     """Serves `home`; after a `kill` or `stop`, `start` serves the same data at the same port again."""
 
-    def __init__(self, root: Path, *, trainer_grace: float = 0.5, start_grace: float = 5.0) -> None:
+    def __init__(
+        self, root: Path, *, trainer_grace: float = 0.5, start_grace: float = 5.0, base_model: str = ""
+    ) -> None:
         self.home = Home(root)
-        self._graces = ["--trainer-grace", str(trainer_grace), "--start-grace", str(start_grace)]
+        self._options = ["--trainer-grace", str(trainer_grace), "--start-grace", str(start_grace)]
+        self._options += ["--base-model", base_model]
         self._port = "0"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -30,7 +33,7 @@ class ServerProcess:
         self.home.address_file.unlink(missing_ok=True)
         command = [sys.executable, "-m", "guessbook.server.app", "--home", str(self.home.root), "--port", self._port]
         with (self.home.root / "server.log").open("ab") as output:
-            self._process = subprocess.Popen([*command, *self._graces], stdout=output, stderr=output)
+            self._process = subprocess.Popen([*command, *self._options], stdout=output, stderr=output)
         deadline = time.monotonic() + START_S
         while not (self.home.address_file.exists() and self.home.address_file.read_text().endswith("\n")):
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.processes import Dashboard, Server
+from e2e.processes import Dashboard
 from e2e.scripted import ScriptedTrainer
 from playwright.sync_api import Browser, Page, sync_playwright
+from server_process import ServerProcess
 
 from guessbook.clients.client import Guessbook
 
@@ -53,19 +54,14 @@ def _local(url: str) -> bool:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with Server(tmp_path / "home") as process:
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """Trainers of these tests come and go without losing their job."""
+    with ServerProcess(tmp_path / "home", trainer_grace=60, start_grace=60, base_model="none") as process:
         yield process
 
 
 @pytest.fixture
-def book(server: Server) -> Iterator[Guessbook]:
-    with Guessbook(server.address) as client:
-        yield client
-
-
-@pytest.fixture
-def dashboard(server: Server, tmp_path: Path) -> Iterator[Dashboard]:
+def dashboard(server: ServerProcess, tmp_path: Path) -> Iterator[Dashboard]:
     with Dashboard(tmp_path / "home", server.address) as process:
         yield process
 

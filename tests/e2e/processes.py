@@ -1,4 +1,4 @@
-"""The server and the dashboard as processes of their own, as a user starts them."""
+"""The dashboard and the trainer as processes of their own, as a user starts them."""
 
 import subprocess
 import sys
@@ -35,30 +35,6 @@ class Process:
         self._process.stdout.close()
 
 
-class Server(Process):
-    """A Guessbook server on a free port, which it keeps over `start()`s."""
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._port = "0"
-        super().__init__("guessbook.server.app")
-
-    def start(self) -> None:
-        self._command[3:] = [
-            "--home",
-            str(self._home),
-            "--port",
-            self._port,
-            "--trainer-grace",
-            "60",
-            "--base-model",
-            "none",
-        ]
-        super().start()
-        self.address = self.ready.rpartition(" ")[2]
-        self._port = self.address.rpartition(":")[2]
-
-
 class Dashboard(Process):
     def __init__(self, home: Path, address: str) -> None:
         super().__init__("guessbook.clients.dashboard.app", "--home", str(home), "--address", address, "--port", "0")
@@ -67,3 +43,24 @@ class Dashboard(Process):
     def link(self) -> str:
         """The address that lets a browser in."""
         return self.ready.removeprefix("dashboard: ")
+
+
+class TrainerProcess:
+    """A trainer at work until it is killed, or until the `with` ends."""
+
+    def __init__(self, home: Path, address: str, name: str) -> None:
+        where = ["--home", str(home), "--address", address, "--name", name]
+        self._command = [sys.executable, "-m", "guessbook.trainer.daemon", *where]
+        self._log = home / f"{name}.log"
+
+    def __enter__(self) -> Self:
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(self._command, stdout=output, stderr=output)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()

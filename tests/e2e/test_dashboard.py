@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
-from e2e.processes import Dashboard, Server
+from e2e.processes import Dashboard
 from e2e.scripted import ScriptedTrainer
 from playwright.sync_api import Locator, Page, expect
+from server_process import ServerProcess
 
 from guessbook.clients.client import Guessbook
 
@@ -124,7 +125,7 @@ def test_a_state_and_a_search_filter_the_list(page: Page, dashboard: Dashboard, 
 
 
 def test_the_page_survives_the_server(
-    page: Page, dashboard: Dashboard, server: Server, training: ScriptedTrainer
+    page: Page, dashboard: Dashboard, server: ServerProcess, training: ScriptedTrainer
 ) -> None:
     page.goto(dashboard.link)
     expect(row(page, "Peru")).to_contain_text("Rome is a town")

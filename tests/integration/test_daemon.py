@@ -1,9 +1,6 @@
 """The trainer's process against a real server: leases, answers, a bad job, a takeover."""
 
 import json
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +9,7 @@ from typing import Any, Self
 
 import pytest
 import torch
+from server_process import ServerProcess
 from tiny_model import make_tiny_model
 
 from guessbook.clients.client import Guessbook
@@ -46,43 +44,9 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-class Server:
-    """A server process on a free port, the same one after a restart."""
-
-    def __init__(self, home: Home) -> None:
-        self._home = home
-        self.address = ""
-        self.start()
-
-    def start(self) -> None:
-        port = self.address.rpartition(":")[2] or "0"
-        command = [sys.executable, "-m", "guessbook.server.app", "--home", str(self._home.root), "--port", port]
-        self._process = subprocess.Popen([*command, "--trainer-grace", "0.2"], stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout
-        assert self._process.stdout.readline().startswith("serving")
-        self.address = self._home.address_file.read_text().strip()
-
-    def end(self, number: int = signal.SIGTERM) -> None:
-        with self._process as process:
-            process.send_signal(number)
-
-
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
-
-
-@pytest.fixture
-def server(home: Home) -> Iterator[Server]:
-    server = Server(home)
-    yield server
-    server.end()
-
-
-@pytest.fixture
-def book(server: Server) -> Iterator[Guessbook]:
-    with Guessbook(server.address) as book:
-        yield book
+def home(server: ServerProcess) -> Home:
+    return server.home
 
 
 class Working:
@@ -223,13 +187,13 @@ def test_a_trainer_whose_place_was_taken_stops_and_records_no_more(
 
 
 def test_training_goes_on_while_the_server_is_dead_and_nothing_is_lost_or_doubled(
-    home: Home, server: Server, book: Guessbook, model_folder: Path
+    home: Home, server: ServerProcess, book: Guessbook, model_folder: Path
 ) -> None:
     identity = submit(book, home, model_folder, max_steps=100_000, save_steps=10)
     checkpoints = home.checkpoints / "run-0001"
     with Working(home, book):
         until(lambda: bool(bodies(book, "checkpoint_saved")))
-        server.end(signal.SIGKILL)
+        server.kill()
         before = newest_step(checkpoints)
         until(lambda: newest_step(checkpoints) > before)
         server.start()
