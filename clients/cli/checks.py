@@ -1,0 +1,146 @@
+"""What `guessbook doctor` looks at: each check finds one thing and says what to do about it. Prints nothing."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Literal
+
+from guessbook.clients.cli import wording
+from guessbook.clients.cli.parts import serving
+from guessbook.clients.cli.verify import check_log
+from guessbook.clients.client import Guessbook
+from guessbook.clients.errors import GuessbookError
+from guessbook.store.home import Home
+
+LITTLE_DISK = 5_000_000_000  # a model, its checkpoints and an adapter take a few GB
+PORTS = {"server": 7430, "dashboard": 7431}
+EXTRAS = {
+    "server": ["lmdb", "zstandard"],
+    "trainer": ["torch", "transformers", "peft", "accelerate", "safetensors", "gguf"],
+    "dashboard": ["dash", "dash_mantine_components", "dash_ag_grid", "uvicorn"],
+}
+_ASK_TORCH = (
+    "import torch; c = torch.cuda; "
+    "print('CUDA, ' + c.get_device_name() if c.is_available() else f'CPU only, {torch.get_num_threads()} threads')"
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found; `advice` says what to do unless `level` is ok."""
+
+    name: str
+    level: Literal["ok", "warn", "fail"]
+    message: str
+    advice: str = ""
+
+
+def python() -> Finding:
+    return Finding("python", "ok", f"{'.'.join(map(str, sys.version_info[:3]))} at {sys.executable}")
+
+
+def extra(name: str) -> Finding:
+    """Whether the packages of one extra are there, and which version its first one has."""
+    missing = [module for module in EXTRAS[name] if find_spec(module) is None]
+    if missing:
+        advice = f"To run a {name} here: pip install 'guessbook[{name}]'"
+        return Finding(name, "warn", f"not installed ({', '.join(missing)})", advice)
+    first = EXTRAS[name][0]
+    try:
+        return Finding(name, "ok", f"installed, {first} {version(first)}")
+    except PackageNotFoundError:
+        return Finding(name, "warn", f"{first} has no metadata", f"pip install --force-reinstall {first}")
+
+
+def accelerator() -> Finding:
+    """Asks torch in a process of its own: this one stays light."""
+    if find_spec("torch") is None:
+        return Finding("accelerator", "warn", "torch is not installed", "Only needed where a trainer runs.")
+    done = subprocess.run([sys.executable, "-c", _ASK_TORCH], check=False, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return Finding("accelerator", "fail", f"torch does not load: {last}", "Reinstall torch.")
+    return Finding("accelerator", "ok", done.stdout.strip())
+
+
+def home_writable(home: Home) -> Finding:
+    folder = home.root
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        return Finding("home", "fail", f"{folder} is not writable", "Set GUESSBOOK_HOME to a folder you may write to.")
+    return Finding("home", "ok", str(home.root) if home.root.exists() else f"{home.root} (made when needed)")
+
+
+def disk(home: Home) -> Finding:
+    folder = home.root
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < LITTLE_DISK:
+        return Finding("disk", "warn", f"{wording.size(free)} free", "Checkpoints and models may not fit; make room.")
+    return Finding("disk", "ok", f"{wording.size(free)} free")
+
+
+def port(name: str, home: Home) -> Finding:
+    number = PORTS[name]
+    with socket.socket() as probe:
+        taken = probe.connect_ex(("127.0.0.1", number)) == 0
+    if taken and not serving(home):
+        advice = "If that is not yours, start with another --port."
+        return Finding(f"port {number}", "warn", f"taken; it is the {name}'s default", advice)
+    return Finding(f"port {number}", "ok", "in use by this book's parts" if taken else f"free for the {name}")
+
+
+def server_reachable(home: Home) -> Finding:
+    try:
+        with Guessbook(home.address()) as book:
+            status = book.status()
+    except GuessbookError as error:
+        return Finding("reachable", "warn", str(error), error.hint)
+    return Finding("reachable", "ok", f"{home.address()}, version {status.server_version}, head {status.head}")
+
+
+def trainer_connected(home: Home) -> Finding:
+    try:
+        with Guessbook(home.address()) as book:
+            connected = [trainer.id for trainer in book.status().trainers if trainer.connected]
+    except GuessbookError:
+        return Finding("connected", "warn", "unknown without a server", "Start one: guessbook up")
+    if not connected:
+        return Finding("connected", "warn", "no trainer", "Jobs wait until one comes: guessbook trainer")
+    return Finding("connected", "ok", ", ".join(connected))
+
+
+def log_sound(home: Home) -> Finding:
+    if not home.log.exists():
+        return Finding("log", "ok", "none yet")
+    if find_spec("lmdb") is None:
+        return Finding("log", "warn", "not checked: the server extra is not installed", "guessbook verify checks it.")
+    verdict = check_log(home)
+    if not verdict["ok"]:
+        return Finding(
+            "log", "fail", verdict["problem"], "Stop the server, keep a copy, bring back log/ from a backup."
+        )
+    return Finding("log", "ok", f"{verdict['head']} events, all sound")
+
+
+def all_checks(home: Home) -> list[Callable[[], Finding]]:
+    """The checks in the order they are shown."""
+    return [
+        python,
+        *(lambda name=name: extra(name) for name in EXTRAS),
+        accelerator,
+        lambda: home_writable(home),
+        lambda: disk(home),
+        *(lambda name=name: port(name, home) for name in PORTS),
+        lambda: server_reachable(home),
+        lambda: trainer_connected(home),
+        lambda: log_sound(home),
+    ]

@@ -1,0 +1,116 @@
+"""`guessbook`: puts the verbs together, and turns errors into exit codes. Knows no verb's meaning.
+
+Imports neither torch nor the server, so that `guessbook --help` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from guessbook.clients.cli.dashboard import dashboard
+from guessbook.clients.cli.demo import demo
+from guessbook.clients.cli.doctor import doctor
+from guessbook.clients.cli.example import example
+from guessbook.clients.cli.examples import examples
+from guessbook.clients.cli.log import log
+from guessbook.clients.cli.output import complain
+from guessbook.clients.cli.pause import pause
+from guessbook.clients.cli.queue import queue
+from guessbook.clients.cli.replay import replay
+from guessbook.clients.cli.resume import resume
+from guessbook.clients.cli.runs import runs
+from guessbook.clients.cli.server import server
+from guessbook.clients.cli.snapshot import snapshot
+from guessbook.clients.cli.status import status
+from guessbook.clients.cli.stop import stop
+from guessbook.clients.cli.submit import submit
+from guessbook.clients.cli.trainer import trainer
+from guessbook.clients.cli.up import up
+from guessbook.clients.cli.verify import verify
+from guessbook.clients.cli.versions import versions
+from guessbook.clients.errors import GuessbookError
+
+PANELS: dict[str, list[Callable[..., None]]] = {
+    "Run": [demo, up, server, trainer, dashboard],
+    "Train": [submit, queue, pause, resume, stop, snapshot],
+    "Look": [status, runs, examples, example, replay, versions],
+    "Trust": [log, verify, doctor],
+}
+
+
+def set_home(value: str | None) -> str | None:
+    if value:
+        os.environ["GUESSBOOK_HOME"] = value
+    return value
+
+
+def set_address(value: str | None) -> str | None:
+    if value:
+        os.environ["GUESSBOOK_ADDRESS"] = value
+    return value
+
+
+HomeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="The data folder; else $GUESSBOOK_HOME, else ./guessbook-data.",
+        callback=set_home,
+        is_eager=True,
+        expose_value=False,
+        rich_help_panel="Where",
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="The server; else $GUESSBOOK_ADDRESS, else what runs for the data folder.",
+        callback=set_address,
+        is_eager=True,
+        expose_value=False,
+        rich_help_panel="Where",
+    ),
+]
+
+
+def guessbook(home: HomeOption = None, address: AddressOption = None) -> None:
+    """Fine-tune a language model and keep a book of what it guessed for every example at every stage.
+
+    Example: guessbook demo
+    """
+
+
+def command() -> TyperGroup:
+    """All verbs. `--home` and `--address` may stand before the verb or behind it."""
+    app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, add_completion=False)
+    app.callback()(guessbook)
+    for panel, verbs in PANELS.items():
+        for verb in verbs:
+            app.command(rich_help_panel=panel)(verb)
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    where = [option for option in group.params if option.name in ("home", "address")]
+    for registered in group.commands.values():
+        registered.params.extend(where)
+    return group
+
+
+def main() -> None:
+    """The entry point: runs a verb; an expected error becomes one or two lines on stderr and an exit code."""
+    try:
+        command()()
+    except GuessbookError as error:
+        complain(str(error), error.hint)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        complain(str(error), "Check the path, its permissions and the free disk space.")
+        sys.exit(GuessbookError.exit_code)
+
+
+if __name__ == "__main__":
+    main()

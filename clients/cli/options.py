@@ -1,0 +1,61 @@
+"""The options that several verbs share, with one meaning everywhere. Knows no server."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from guessbook.proto import events_pb2, history_pb2
+
+
+def parse_at(text: str) -> history_pb2.At:
+    """A point in the log: a position ("120") or a time ("2025-11-17T10:30", local unless it says otherwise)."""
+    if text.isdecimal():
+        return history_pb2.At(position=int(text))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is neither a position nor an ISO 8601 time") from error
+    return history_pb2.At(time_us=int(moment.timestamp() * 1_000_000))
+
+
+class Priority(StrEnum):
+    """The priorities as people write them; the names are those of the .proto, without its prefix."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+    def number(self) -> events_pb2.Priority.ValueType:
+        return events_pb2.Priority.Value(f"PRIORITY_{self.name}")
+
+
+class State(StrEnum):
+    """The states of an example as people write them; the names are those of the .proto, without its prefix."""
+
+    LEARNED = "learned"
+    IMPROVING = "improving"
+    STRUGGLING = "struggling"
+    NOT_LEARNED = "not-learned"
+    REGRESSED = "regressed"
+    UNKNOWN = "unknown"
+
+    def number(self) -> history_pb2.ExampleState.ValueType:
+        return history_pb2.ExampleState.Value(f"EXAMPLE_STATE_{self.name}")
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
+AtOption = Annotated[
+    history_pb2.At | None,
+    typer.Option("--at", metavar="POSITION", parser=parse_at, help="As of this position of the log, or of this time."),
+]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help='A run\'s id, or "latest".')]
+BaseModel = Annotated[
+    str,
+    typer.Option(metavar="MODEL", envvar="GUESSBOOK_BASE_MODEL", help="The base model of jobs that name none."),
+]
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job's id; without it, the one that is meant.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Only record the request, don't wait for the trainer.")]
+Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the trainer's answer.")]

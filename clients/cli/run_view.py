@@ -1,0 +1,53 @@
+"""Runs and versions in tables. Pure: messages in, renderables out."""
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from guessbook.clients.cli import wording
+from guessbook.clients.cli.listing import listing
+from guessbook.proto import history_pb2
+
+
+def table(answer: history_pb2.ListRunsResponse) -> RenderableType:
+    if not answer.runs:
+        return Text("No run has started yet. `guessbook queue` shows what waits; a run starts when a trainer takes it.")
+    view = listing()
+    view.add_column("run", no_wrap=True)
+    view.add_column("name", ratio=1, overflow="ellipsis", no_wrap=True)
+    view.add_column("state", no_wrap=True)
+    view.add_column("step", justify="right", no_wrap=True)
+    view.add_column("loss", justify="right", no_wrap=True)
+    view.add_column("right", justify="right", no_wrap=True)
+    for run in answer.runs:
+        complete = [snapshot for snapshot in run.snapshots if snapshot.complete]
+        view.add_row(
+            Text(run.id),
+            Text(wording.one_line(run.name)),
+            history_pb2.JobState.Name(run.state).removeprefix("JOB_STATE_").lower(),
+            f"{run.step}/{run.total_steps}",
+            wording.loss(run.loss) if run.step else "–",
+            f"{complete[-1].correct}/{complete[-1].examples}" if complete else "–",
+        )
+    return view
+
+
+def versions(answer: history_pb2.ListVersionsResponse) -> RenderableType:
+    if not answer.versions:
+        return Text("No version yet: the first completed job makes one.")
+    view = listing()
+    view.add_column("version", no_wrap=True)
+    view.add_column("parent", ratio=1, overflow="ellipsis", no_wrap=True)
+    view.add_column("steps", justify="right", no_wrap=True)
+    view.add_column("loss", justify="right", no_wrap=True)
+    view.add_column("right before → after", justify="right", no_wrap=True)
+    for version in answer.versions:
+        measured = version.baseline_accuracy >= 0
+        change = f"{wording.percent(version.baseline_accuracy)} → {wording.percent(version.final_accuracy)}"
+        view.add_row(
+            Text(version.name, style="green"),
+            Text(version.parent or "–"),
+            str(version.steps),
+            wording.loss(version.final_loss),
+            change if measured else "–",
+        )
+    return view

@@ -1,0 +1,91 @@
+"""Requests to a running job and the trainer's answers to them. Knows no verb; the verbs name the request."""
+
+import time
+from collections.abc import Callable
+
+import typer
+
+from guessbook.clients.cli.following import failure
+from guessbook.clients.cli.output import as_document, out, print_json, waiting
+from guessbook.clients.client import Guessbook
+from guessbook.clients.errors import GuessbookError
+from guessbook.proto import control_pb2, events_pb2
+
+DEFAULT_TIMEOUT_S = 600.0
+_OVER = {"job_completed", "job_failed", "job_interrupted"}  # the job ended before, or instead of, answering
+PAUSE_ANSWERS = {"job_paused"} | _OVER
+RESUME_ANSWERS = {"job_started", "job_resumed", "job_failed"}
+STOP_ANSWERS = {"job_stopped"} | _OVER
+SNAPSHOT_ANSWERS = {"snapshot_completed", "snapshot_failed"} | _OVER
+
+Command = Callable[[Guessbook], control_pb2.CommandResponse]
+
+
+def steer(command: Command, answers: set[str], *, wait: bool, timeout: float, as_json: bool) -> None:
+    """Sends a command, waits for one of the `answers` and says what happened.
+
+    Raises `GuessbookError` when the answer is a failure, or none came in `timeout` seconds.
+    """
+    with Guessbook() as book:
+        response = command(book)
+        if not as_json:
+            out.print(response.message, markup=False)
+        answer = None
+        if wait and (response.position or response.job.pending_position):
+            with waiting("waiting for the trainer's answer …"):
+                answer = _answer(book, response, answers, timeout)
+    if as_json:
+        print_json({**as_document(response), "answer": as_document(answer) if answer else None})
+    elif answer:
+        out.print(sentence(answer), markup=False)
+    if answer and answer.WhichOneof("body") in ("job_failed", "snapshot_failed"):
+        raise typer.Exit(1)
+
+
+def _answer(
+    book: Guessbook, response: control_pb2.CommandResponse, answers: set[str], timeout: float
+) -> events_pb2.Event:
+    deadline = time.monotonic() + timeout
+    subjects = [f"job/{response.job.id}"] + ([f"run/{response.job.run}"] if response.job.run else [])
+    started = False  # a snapshot that began before the request is no answer to it
+    asked = response.position or response.job.pending_position  # the latter when it was asked before
+    for batch in book.subscribe(asked + 1, subjects):
+        for event in batch.events:
+            body = event.WhichOneof("body") or ""
+            started = started or body == "snapshot_started"
+            if body in answers and (started or not body.startswith("snapshot_")):
+                return event
+        if time.monotonic() > deadline:
+            break
+    raise GuessbookError(
+        f"no answer from the trainer within {timeout:g} s",
+        "The request is recorded and stays. `guessbook status` shows what became of it.",
+    )
+
+
+def sentence(event: events_pb2.Event) -> str:
+    """What an answer means, for a person."""
+    match event.WhichOneof("body"):
+        case "job_paused":
+            return f"paused after step {event.job_paused.step}: the checkpoint is saved. `guessbook resume` goes on"
+        case "job_stopped":
+            return f"stopped after step {event.job_stopped.step}: the checkpoint is saved, the job is back in the queue"
+        case "job_started":
+            return f"training has begun: run {event.job_started.run}"
+        case "job_resumed":
+            return f"training goes on after step {event.job_resumed.step}"
+        case "snapshot_completed":
+            done = event.snapshot_completed
+            return (
+                f"snapshot at step {done.step}: right {done.correct} of {done.examples}, mean loss {done.mean_loss:.2f}"
+            )
+        case "snapshot_failed":
+            return f"the snapshot at step {event.snapshot_failed.step} failed: {event.snapshot_failed.error}"
+        case "job_completed":
+            return f"the job was completed at step {event.job_completed.step}, before it came to that"
+        case "job_interrupted":
+            return "the trainer was lost before it came to that; the next trainer goes on from the last checkpoint"
+        case "job_failed":
+            return str(failure(event))
+        case other:
+            raise ValueError(f"{other} is no answer to a request")
