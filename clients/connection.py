@@ -38,7 +38,7 @@ def translate(error: grpc.RpcError, address: str) -> GuessbookError:
     kind = _ERRORS.get(code, GuessbookError)
     if kind is Unreachable:
         return Unreachable(
-            f"no server answers at {address} ({message or code.name})",
+            f"no server answers at {address}",
             "Start one with `guessbook up`, or set GUESSBOOK_ADDRESS to where it is.",
         )
     return kind(message or code.name, hint)

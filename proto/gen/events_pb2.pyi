@@ -88,7 +88,7 @@ class Event(_message.Message):
     """microseconds since 1970, UTC; the same for all events of one commit"""
     actor: _builtins.str
     """Given by the server from the connection, never taken from a payload.
-    "alice@local", "trainer:box1"
+    "local": a process of this machine; else the peer's address
     """
     subject: _builtins.str
     """Given by whoever appends.

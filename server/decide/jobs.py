@@ -73,7 +73,9 @@ def resume(book: Book, name: str) -> Decision:
         raise Refused(f"{job.name} was asked to {job.pending} and has not answered yet", "Resume it when it has.")
     if job.state == JOB_STATE_PAUSED or job.held:
         event = Event(subject=f"job/{job.id}", resume_requested=ResumeRequested())
-        return Decision(job.id, f"{job.name} is back in the queue; it goes on at step {job.checkpoint_step}.", [event])
+        return Decision(
+            job.id, f"{job.name} is back in the queue; it goes on after step {job.checkpoint_step}.", [event]
+        )
     _refuse_finished(job, "resumed")
     return Decision(job.id, f"{job.name} is not paused; it is {state_name(job.state)}.")
 

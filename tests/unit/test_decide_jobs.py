@@ -14,7 +14,9 @@ from guessbook.server.decide.jobs import Decision
 from guessbook.server.decide.rejection import Forbidden, Missing, Refused, Superseded
 
 HERE = Event(subject="trainer/t", trainer_connected=e.TrainerConnected(epoch=1))
-QUEUED = Event(subject="job/a", job_queued=e.JobQueued(name="a.jsonl", dataset="d", config=e.TrainingConfig(snapshots=True)))
+QUEUED = Event(
+    subject="job/a", job_queued=e.JobQueued(name="a.jsonl", dataset="d", config=e.TrainingConfig(snapshots=True))
+)
 LEASED = Event(subject="job/a", job_leased=e.JobLeased(trainer="t", epoch=1, run="run-0001"))
 PAUSE = Event(subject="job/a", pause_requested=e.PauseRequested())
 PAUSED = Event(subject="job/a", job_paused=e.JobPaused(step=4))
