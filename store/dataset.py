@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-TEXT_SHOWN = 200  # of a bad line, in a report
+TEXT_SHOWN = 200  # characters of a bad line, and of what is wrong with it
+NAME_LIMIT = 200  # characters of an id or a category
 
 Record = Mapping[str, Any]
 
@@ -210,7 +211,7 @@ def read_dataset(path: Path) -> Dataset:
             try:
                 records.append((number, _shown(raw), _record(raw, first=number == 1)))
             except UnreadableRecord as error:
-                errors.append(LineError(number, str(error), _shown(raw)))
+                errors.append(_error(number, error, _shown(raw)))
     forms = Counter(form for _, _, record in records if (form := detect(record)))
     form = forms.most_common(1)[0][0] if forms else ""
     examples: list[Example] = []
@@ -219,7 +220,7 @@ def read_dataset(path: Path) -> Dataset:
         try:
             example = _example(record, form, len(examples))
         except UnreadableRecord as error:
-            errors.append(LineError(number, str(error), text))
+            errors.append(_error(number, error, text))
         else:
             examples.append(replace(example, id=_unique(example.id, taken)))
     return Dataset(form, lines, examples, sorted(errors, key=lambda error: error.line))
@@ -234,6 +235,8 @@ def _record(raw: bytes, *, first: bool) -> dict[str, Any]:
         record = json.loads(text)
     except json.JSONDecodeError as error:
         raise UnreadableRecord(f"not JSON: {error.msg} at column {error.colno}") from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise UnreadableRecord(f"not JSON that can be read: {error}") from error
     except RecursionError as error:
         raise UnreadableRecord("not JSON that can be read: nested too deep") from error
     if not isinstance(record, dict):
@@ -250,11 +253,15 @@ def _example(record: Record, form: str, index: int) -> Example:
     if missing:
         raise UnreadableRecord(f'field "{missing[0]}" is missing (the file is in the {form} form)')
     content = read(record)
-    for text in (content.prompt, content.expected, *(turn.content for turn in content.turns)):
+    identity = _identity(record)
+    category = next((record[name] for name in _CATEGORIES if isinstance(record.get(name), str)), "")
+    for name, text in (("id", identity), ("category", category)):
+        if len(text) > NAME_LIMIT:
+            raise UnreadableRecord(f"its {name} has {len(text):,} characters; at most {NAME_LIMIT} are taken")
+    for text in (identity, category, content.prompt, content.expected, *(turn.content for turn in content.turns)):
         if not text.isascii() and not _encodable(text):
             raise UnreadableRecord("it holds half of a surrogate pair, which no text file can carry")
-    category = next((str(record[name]) for name in _CATEGORIES if isinstance(record.get(name), str)), "")
-    return Example(index, _identity(record), content.prompt, content.expected, category, content.turns)
+    return Example(index, identity, content.prompt, content.expected, category, content.turns)
 
 
 def _encodable(text: str) -> bool:
@@ -284,6 +291,11 @@ def _unique(identity: str, taken: dict[str, int]) -> str:
     taken[identity] = number
     taken.setdefault(unique, 1)
     return unique
+
+
+def _error(line: int, reason: UnreadableRecord, text: str) -> LineError:
+    told = str(reason).encode("utf-8", errors="replace").decode()
+    return LineError(line, told if len(told) <= TEXT_SHOWN else told[:TEXT_SHOWN] + "…", text)
 
 
 def _shown(raw: bytes) -> str:

@@ -6,8 +6,10 @@ LogError
 ├── OutOfOrder        a batch's sequence number leaves a gap
 ├── DifferentContent  a sequence number was used before, for other events
 ├── TooLarge          more than one commit takes
+├── Malformed         events that break the log's rules
 ├── LogFull           no room on the disk or in the map; reading goes on
 ├── LogInUse          another process has the log open
+├── Contradicted      the log is not what a signed checkpoint says it was
 ├── NotALog           the folder holds something else, or a newer format
 └── LogFailed         a commit failed in a way that must not be tried again; the server stops
 """
@@ -39,6 +41,10 @@ class TooLarge(LogError):
     pass
 
 
+class Malformed(LogError):
+    pass
+
+
 class LogFull(LogError):
     pass
 
@@ -52,4 +58,8 @@ class NotALog(LogError):
 
 
 class LogFailed(LogError):
+    pass
+
+
+class Contradicted(LogError):
     pass

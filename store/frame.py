@@ -2,7 +2,7 @@
 
     magic "GBF1" · first position u64 · count u32 · codec u8 · raw size u32 · chain hash 32 bytes · body      (big endian)
 
-The body is a serialised `Events` message, as one zstd frame (codec 1) or as it is where zstd doesn't shrink it (codec 0). The chain hash is
+The body is a serialised `Frame` message (log.proto), as one zstd frame (codec 1) or as it is where zstd doesn't shrink it (codec 0). The chain hash is
 SHA-256 over the chain hash of the frame before, this header without its hash, and the body as stored. LMDB checks no data: a flipped bit comes back as good,
 so every read checks this hash.
 """
@@ -12,11 +12,13 @@ import struct
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import zstandard
-from google.protobuf.message import DecodeError
 
-from guessbook.proto.events_pb2 import Event, Events
+from guessbook.proto import log_pb2, raw_pb2
+from guessbook.proto.events_pb2 import Event
+from guessbook.store.recorded import events_of
 
 MAGIC = b"GBF1"
 RAW_LIMIT = 8 * 1024 * 1024  # bytes of one frame's events; a declared size above it is damage, not data
@@ -35,11 +37,33 @@ class DamagedFrame(Exception):
 
 
 @dataclass(frozen=True)
+class Part:
+    """Events of one append, in the bytes that were sent: a serialised `Events` message."""
+
+    actor: str
+    count: int
+    raw: bytes
+
+
+@dataclass(frozen=True)
 class Frame:
     first_position: int
     count: int
     chain_hash: bytes  # 32 bytes
-    events: list[Event]
+    raw: bytes  # a serialised `Frame` message
+
+    @property
+    def last_position(self) -> int:
+        return self.first_position + self.count - 1
+
+    @cached_property
+    def message(self) -> log_pb2.Frame:
+        return log_pb2.Frame.FromString(self.raw)
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """Its events with position, recorded time and actor."""
+        return events_of(self.message)
 
 
 class _Codecs(threading.local):
@@ -53,15 +77,22 @@ class _Codecs(threading.local):
 _codecs = _Codecs()
 
 
-def encode(first_position: int, events: Sequence[Event], previous_hash: bytes) -> tuple[bytes, bytes]:
+def encode(
+    first_position: int, recorded_at_us: int, parts: Sequence[Part], previous_hash: bytes
+) -> tuple[bytes, bytes]:
     """The bytes of a frame and its chain hash. Raises ValueError above RAW_LIMIT."""
-    raw = Events(events=events).SerializeToString()
+    message = raw_pb2.Frame(
+        first_position=first_position,
+        recorded_at_us=recorded_at_us,
+        parts=[raw_pb2.Part(actor=part.actor, count=part.count, events=part.raw) for part in parts],
+    )
+    raw = message.SerializeToString()
     if len(raw) > RAW_LIMIT:
         raise ValueError(f"a frame of {len(raw):,} bytes is over the limit of {RAW_LIMIT:,}")
     body, codec = _codecs.compress.compress(raw), _ZSTD
     if len(body) >= len(raw):
         body, codec = raw, _STORED
-    header = _HEADER.pack(MAGIC, first_position, len(events), codec, len(raw))
+    header = _HEADER.pack(MAGIC, first_position, sum(part.count for part in parts), codec, len(raw))
     chain_hash = _chain(previous_hash, header, body)
     return header + chain_hash + body, chain_hash
 
@@ -89,30 +120,22 @@ def decode(data: bytes, key: int, previous_hash: bytes) -> Frame:
         raise DamagedFrame(key, f"it says that it begins at {first_position}")
     if _chain(previous_hash, header, body) != chain_hash:
         raise DamagedFrame(key, "its hash does not follow from its bytes and the frame before")
-    events = _events(body, codec, raw_size, key)
-    if len(events) != count:
-        raise DamagedFrame(key, f"it holds {len(events)} events and says {count}")
-    return Frame(first_position, count, chain_hash, events)
+    return Frame(first_position, count, chain_hash, _raw(body, codec, raw_size, key))
 
 
-def _events(body: bytes, codec: int, raw_size: int, key: int) -> list[Event]:
+def _raw(body: bytes, codec: int, raw_size: int, key: int) -> bytes:
     if raw_size > RAW_LIMIT:
         raise DamagedFrame(key, f"it declares {raw_size:,} bytes")
-    if codec == _ZSTD:
-        # A frame's own declared size is what gets allocated: compare it before (python-zstandard#332).
-        if zstandard.frame_content_size(body) != raw_size:
-            raise DamagedFrame(key, "its two sizes differ")
-        try:
-            raw = _codecs.decompress.decompress(body, allow_extra_data=False)
-        except zstandard.ZstdError as error:
-            raise DamagedFrame(key, str(error)) from error
-    elif codec == _STORED:
-        raw = body
-    else:
+    if codec == _STORED:
+        return body
+    if codec != _ZSTD:
         raise DamagedFrame(key, f"unknown codec {codec}")
+    # A frame's own declared size is what gets allocated: compare it before (python-zstandard#332).
+    if zstandard.frame_content_size(body) != raw_size:
+        raise DamagedFrame(key, "its two sizes differ")
     try:
-        return list(Events.FromString(raw).events)
-    except DecodeError as error:
+        return _codecs.decompress.decompress(body, allow_extra_data=False)
+    except zstandard.ZstdError as error:
         raise DamagedFrame(key, str(error)) from error
 
 

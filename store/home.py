@@ -9,7 +9,8 @@ DEFAULT_ADDRESS = "127.0.0.1:7430"
 
 @dataclass(frozen=True)
 class Home:
-    """The data folder, `$GUESSBOOK_HOME` or `./guessbook-data`. Only log/, artifacts/ and config.yaml hold truth."""
+    """The data folder, `$GUESSBOOK_HOME` or `./guessbook-data`. Only log/, artifacts/, tokens/, keys/,
+    signed-checkpoints/ and config.yaml hold truth."""
 
     root: Path
 
@@ -20,6 +21,20 @@ class Home:
     @property
     def log(self) -> Path:
         return self.root / "log"
+
+    @property
+    def signed_checkpoints(self) -> Path:
+        """What the log was, signed; the copies that count lie elsewhere."""
+        return self.root / "signed-checkpoints"
+
+    @property
+    def signing_key(self) -> Path:
+        return self.root / "keys" / "signing.key"
+
+    @property
+    def cache(self) -> Path:
+        """What can be deleted and is made again."""
+        return self.root / "cache"
 
     @property
     def artifacts(self) -> Path:
@@ -53,9 +68,21 @@ class Home:
         return self.root / "logs"
 
     @property
+    def tokens(self) -> Path:
+        """One file a role, with a token of this data folder's server that has this role; the owner alone can read them."""
+        return self.root / "tokens"
+
+    @property
     def address_file(self) -> Path:
         """Where a running server says how to reach it, as `host:port`."""
         return self.root / "server.address"
+
+    def is_at(self, root: str) -> bool:
+        """Whether this is the data folder that another process of this machine has at that path."""
+        try:
+            return self.root.samefile(root)
+        except OSError:
+            return False
 
     def address(self) -> str:
         """`$GUESSBOOK_ADDRESS`, else what the running server wrote down, else the default."""
@@ -66,3 +93,13 @@ class Home:
             return self.address_file.read_text().strip() or DEFAULT_ADDRESS
         except FileNotFoundError:
             return DEFAULT_ADDRESS
+
+    def token(self, role: str = "admin") -> str:
+        """`$GUESSBOOK_TOKEN`, else that of a role in this data folder; empty if there is none, or it isn't ours to read."""
+        given = os.environ.get("GUESSBOOK_TOKEN")
+        if given:
+            return given
+        try:
+            return (self.tokens / role).read_text().strip()
+        except (FileNotFoundError, PermissionError):
+            return ""

@@ -27,8 +27,8 @@ class SubjectIndex:
     def __init__(self, database: Any) -> None:
         self.database = database
 
-    def add(self, transaction: Any, first_position: int, events: Iterable[Event]) -> None:
-        for subject in {event.subject for event in events}:
+    def add(self, transaction: Any, first_position: int, subjects: Iterable[str]) -> None:
+        for subject in subjects:
             transaction.put(subject.encode(), position_key(first_position), db=self.database)
 
     def frames(self, transaction: Any, subjects: Sequence[str], from_frame: int) -> Iterator[int]:

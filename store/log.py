@@ -5,38 +5,27 @@ fdatasyncs and then writes its meta page; `commit` returns after that. Readers c
 reusing pages, and the file grows without end.
 """
 
-import errno
-import fcntl
-import os
-import shutil
-import tempfile
 import threading
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-import lmdb
-
-from guessbook.proto.events_pb2 import Event
+from guessbook.proto import log_pb2
+from guessbook.proto.events_pb2 import Event, Events
 from guessbook.store import frame
-from guessbook.store.artifacts import sync_folder
+from guessbook.store.environment import MAP_BYTES, Environment
 from guessbook.store.errors import (
     LogError,
     LogFailed,
-    LogFull,
-    LogInUse,
-    NotALog,
+    Malformed,
     TooLarge,
     WrongPosition,
 )
 from guessbook.store.index import SUBJECT_LIMIT, SubjectIndex, about, position_key, position_of
-from guessbook.store.producers import Producers, ProducerState
+from guessbook.store.producers import Producers, ProducerState, StoredBatch
 
-FORMAT = b"guessbook log 1"
-MAP_BYTES = 64 * 1024**3  # address space, not disk
-MAX_READERS = 1024
 EVENT_LIMIT = 1024 * 1024  # bytes of one event
 BATCH_LIMIT = 2 * 1024 * 1024  # bytes of the events of one append
 READ_BYTES = 1024 * 1024  # what one read transaction copies out, at least one frame
@@ -44,14 +33,33 @@ READ_BYTES = 1024 * 1024  # what one read transaction copies out, at least one f
 
 @dataclass(frozen=True)
 class Append:
-    """Events to store together or not at all. With a producer name they are stored once per sequence number."""
+    """Events to store together or not at all. With a producer name they are stored once per sequence number.
+
+    `raw` is what is stored: `events` as a serialised `Events` message, in the bytes that came over the wire where they did.
+    """
 
     events: Sequence[Event]
     actor: str
     expected_position: int | None = None
+    # Refused if anything but a run had an event after this position: what a decision about jobs depends on.
+    decided_at: int | None = None
     producer: str = ""
     epoch: int = 0
     sequence: int = 0
+    raw: bytes = b""
+
+    def __post_init__(self) -> None:
+        if not self.raw:
+            object.__setattr__(self, "raw", Events(events=self.events).SerializeToString())
+
+    @cached_property
+    def subjects(self) -> frozenset[str]:
+        return frozenset([event.subject for event in self.events])
+
+    @property
+    def decisive(self) -> bool:
+        """Whether decisions may depend on it. What happens in a run is many events, and none that a command depends on."""
+        return not all(subject.startswith("run/") for subject in self.subjects)
 
 
 @dataclass(frozen=True)
@@ -70,48 +78,39 @@ class Head:
     recorded_at_us: int
 
 
+@dataclass(frozen=True)
+class MapUse:
+    map_bytes: int
+    used_bytes: int  # ever; pages that are free again are used anew before it grows
+    readers: int  # read transactions that are open now
+
+
 class Log:
     """The log in a folder; created whole if it isn't there. Raises LogInUse, NotALog, DamagedFrame."""
 
     def __init__(self, folder: Path, *, map_bytes: int = MAP_BYTES) -> None:
-        if not folder.exists():
-            _create(folder, map_bytes)
         self.folder = folder
-        self._pid = os.getpid()
-        self._lock = _lock(folder)
+        self._environment = Environment(folder, map_bytes)
         try:
-            self._env = lmdb.open(str(folder), map_size=map_bytes, max_dbs=8, max_readers=MAX_READERS, create=False)
-            self._env.reader_check()
             self._open()
-        except lmdb.Error as error:
-            self._lock.close()
-            raise NotALog(f"{folder} can't be opened as a log: {error}") from error
         except BaseException:
-            self._lock.close()
+            self._environment.close()
             raise
         self._appended = threading.Condition()
 
     def _open(self) -> None:
-        self._frames = self._env.open_db(b"frames", create=False)
-        self._meta = self._env.open_db(b"meta", create=False)
-        subjects = self._env.open_db(b"subjects", dupsort=True, dupfixed=True, create=False)
-        self.index = SubjectIndex(subjects)
-        self._producers = Producers(
-            self._env.open_db(b"producers", create=False), self._env.open_db(b"batches", create=False)
-        )
-        with self._env.begin() as transaction:
-            found = transaction.get(b"format", db=self._meta)
-            if found != FORMAT:
-                raise NotALog(f"{self.folder} holds {found!r}, this program reads {FORMAT!r}")
-            self.log_id = (transaction.get(b"log_id", db=self._meta) or b"").decode()
-        self.genesis_hash = frame.genesis(self.log_id)
+        opened = self._environment
+        self._env, self._frames = opened.env, opened.frames
+        self.log_id, self.genesis_hash = opened.log_id, frame.genesis(opened.log_id)
+        self.index = SubjectIndex(opened.subjects)
+        self._producers = Producers(opened.producers, opened.batches)
         with self._env.begin() as transaction:
             last = self._last_frame(transaction)
         self.head = Head(0, self.genesis_hash, 0) if last is None else _head_after(last)
+        self._decisive = self.head.position  # the last event about anything but a run; after opening it may be any
 
     def close(self) -> None:
-        self._env.close()
-        self._lock.close()
+        self._environment.close()
 
     # ---- writing: one thread ----
 
@@ -121,64 +120,59 @@ class Log:
         An append that is refused doesn't touch the others. Raises LogFull, with nothing stored, and LogFailed, after which the log must be closed: what
         the disk holds is unknown until it was opened and verified again.
         """
-        if os.getpid() != self._pid:
-            raise LogFailed("this process is a fork of the one that opened the log; it must not write")
         answers: list[Receipt | LogError] = []
-        stored: list[Event] = []
+        stored: list[Append] = []
         now_us = max(now_us, self.head.recorded_at_us)  # recorded time never runs backwards
-        try:
-            with self._env.begin(write=True) as transaction:
-                for append in appends:
-                    first_position = self.head.position + len(stored) + 1
-                    answer = self._admit(transaction, append, first_position)
-                    answers.append(answer)
-                    if isinstance(answer, Receipt) and not answer.duplicate:
-                        stored += _recorded(append, first_position, now_us)
-                head = self._store(transaction, stored)
-        except lmdb.MapFullError as error:
-            raise LogFull("the log has reached the size of its map") from error
-        except lmdb.Error as error:
-            if _no_space(error):
-                raise LogFull("the disk of the log is full") from error
-            raise LogFailed(f"a commit failed: {error}") from error
+        after, decisive = self.head.position, self._decisive
+        with self._environment.writing() as transaction:
+            for append in appends:
+                answer = self._admit(transaction, append, after + 1, decisive)
+                answers.append(answer)
+                if isinstance(answer, Receipt) and not answer.duplicate:
+                    stored.append(append)
+                    after += answer.count
+                    decisive = after if append.decisive else decisive
+            head = self._store(transaction, stored, now_us)
+        events = _recorded(stored, self.head.position + 1, now_us)
         with self._appended:
-            self.head = head
+            self.head, self._decisive = head, decisive
             self._appended.notify_all()
-        return answers, stored
+        return answers, events
 
     def join(self, producer: str, epoch: int) -> ProducerState:
-        """Takes a producer in, durable when this returns; epoch 0 asks for the next. Raises FencedEpoch."""
-        with self._env.begin(write=True) as transaction:
+        """Takes a producer in, durable when this returns; epoch 0 asks for the next. Raises FencedEpoch, LogFull, LogFailed."""
+        with self._environment.writing() as transaction:
             return self._producers.join(transaction, producer, epoch)
 
-    def _admit(self, transaction: Any, append: Append, first_position: int) -> Receipt | LogError:
+    def _admit(self, transaction: Any, append: Append, first_position: int, decisive: int) -> Receipt | LogError:
         try:
-            _check_sizes(append.events)
+            _check(append)
             if append.producer:
-                known = self._producers.known(
-                    transaction, append.producer, append.epoch, append.sequence, append.events
-                )
+                known = self._producers.known(transaction, append.producer, append.epoch, append.sequence, append.raw)
                 if known:
                     return Receipt(known.first_position, known.count, duplicate=True)
             if append.expected_position is not None and append.expected_position != first_position - 1:
                 raise WrongPosition(append.expected_position, first_position - 1)
+            if append.decided_at is not None and decisive > append.decided_at:
+                raise WrongPosition(append.decided_at, decisive)
         except LogError as error:
             return error
+        receipt = Receipt(first_position, len(append.events))
         if append.producer:
-            self._producers.add(
-                transaction, append.producer, append.epoch, append.sequence, first_position, append.events
-            )
-        return Receipt(first_position, len(append.events))
+            stored = StoredBatch(receipt.first_position, receipt.count)
+            self._producers.add(transaction, append.producer, append.epoch, append.sequence, stored, append.raw)
+        return receipt
 
-    def _store(self, transaction: Any, events: Sequence[Event]) -> Head:
-        if not events:
+    def _store(self, transaction: Any, appends: Sequence[Append], now_us: int) -> Head:
+        if not appends:
             return self.head
-        first_position = events[0].position
-        data, chain_hash = frame.encode(first_position, events, self.head.chain_hash)
+        first_position = self.head.position + 1
+        parts = [frame.Part(append.actor, len(append.events), append.raw) for append in appends]
+        data, chain_hash = frame.encode(first_position, now_us, parts, self.head.chain_hash)
         if not transaction.put(position_key(first_position), data, append=True, db=self._frames):
             raise LogFailed(f"the log holds frames behind position {first_position} already")
-        self.index.add(transaction, first_position, events)
-        return Head(events[-1].position, chain_hash, events[-1].recorded_at_us)
+        self.index.add(transaction, first_position, set().union(*(append.subjects for append in appends)))
+        return Head(self.head.position + sum(part.count for part in parts), chain_hash, now_us)
 
     # ---- reading: any thread ----
 
@@ -187,22 +181,46 @@ class Log:
 
         Copies out about READ_BYTES at most in one short transaction. Raises DamagedFrame: what is damaged is never returned.
         """
-        events: list[Event] = []
+        frames, after = self._read_frames(from_position, subjects)
+        events = [
+            event
+            for found in frames
+            for event in found.events
+            if event.position >= from_position and about(event, subjects)
+        ]
+        if limit and len(events) >= limit:
+            return events[:limit], events[limit - 1].position + 1
+        return events, after
+
+    def read_raw(
+        self, from_position: int, subjects: Sequence[str] = (), to_position: int | None = None
+    ) -> tuple[list[bytes], int]:
+        """The same as serialised `Frame` messages, up to a commit's last position. Whole frames are passed on as they are stored."""
+        frames, after = self._read_frames(from_position, subjects)
+        raw = []
+        for found in frames:
+            if to_position is not None and found.first_position > to_position:
+                break
+            if not subjects and found.first_position >= from_position:
+                raw.append(found.raw)
+            elif part := _filtered(found, from_position, subjects):
+                raw.append(part.SerializeToString())
+        return raw, after
+
+    def _read_frames(
+        self, from_position: int, subjects: Sequence[str], max_bytes: int = READ_BYTES
+    ) -> tuple[list[frame.Frame], int]:
+        frames: list[frame.Frame] = []
         after = max(from_position, 1)
         size = 0
         with self._env.begin(buffers=True) as transaction:
-            for data, found in self._found_frames(transaction, after, subjects):
-                for event in found.events:
-                    if event.position >= after and about(event, subjects):
-                        events.append(event)
-                        if len(events) == limit:
-                            return events, event.position + 1
-                size += len(data)
-                if size >= READ_BYTES:
-                    return events, found.first_position + found.count
+            for found in self._found_frames(transaction, after, subjects):
+                frames.append(found)
+                size += len(found.raw)
+                if size >= max_bytes:
+                    return frames, max(after, found.last_position + 1)
             last = self._last_frame(transaction)
-        end = 0 if last is None else last.first_position + last.count - 1
-        return events, max(after, end + 1)
+        return frames, max(after, last.last_position + 1 if last else 1)
 
     def read_all(
         self, from_position: int = 1, subjects: Sequence[str] = (), to_position: int | None = None
@@ -222,8 +240,8 @@ class Log:
         low, high = 0, self.head.position
         while low < high:
             middle = (low + high + 1) // 2
-            events, _ = self.read(middle, limit=1)
-            if events[0].recorded_at_us <= time_us:
+            frames, _ = self._read_frames(middle, (), max_bytes=1)
+            if frames[0].message.recorded_at_us <= time_us:
                 low = middle
             else:
                 high = middle - 1
@@ -234,13 +252,18 @@ class Log:
         with self._appended:
             return self._appended.wait_for(lambda: self.head.position >= position, timeout)
 
+    def map_use(self) -> MapUse:
+        """How full the log's map is. A read transaction that stays open keeps LMDB from using pages again."""
+        info, page_bytes = self._env.info(), self._env.stat()["psize"]
+        # A row a slot: process, thread, and the transaction, or "-" for none.
+        readers = [row for row in self._env.readers().splitlines()[1:] if row.split()[-1] != "-"]
+        return MapUse(info["map_size"], (info["last_pgno"] + 1) * page_bytes, len(readers))
+
     def size_bytes(self) -> int:
         """What the log takes on disk."""
         return sum(file.stat().st_blocks * 512 for file in self.folder.iterdir())
 
-    def _found_frames(
-        self, transaction: Any, after: int, subjects: Sequence[str]
-    ) -> Iterator[tuple[memoryview, frame.Frame]]:
+    def _found_frames(self, transaction: Any, after: int, subjects: Sequence[str]) -> Iterator[frame.Frame]:
         cursor = transaction.cursor(self._frames)
         if not _seek(cursor, after):
             return
@@ -249,13 +272,13 @@ class Log:
             for key, data in cursor.iternext():
                 found = frame.decode(bytes(data), position_of(key), previous)
                 previous = found.chain_hash
-                yield data, found
+                yield found
             return
         for first_position in self.index.frames(transaction, subjects, position_of(cursor.key())):
             data = transaction.get(position_key(first_position), db=self._frames)
             if data is None:
                 raise frame.DamagedFrame(first_position, "the subject index names it and it is not there")
-            yield data, frame.decode(bytes(data), first_position, self._hash_before(transaction, first_position))
+            yield frame.decode(bytes(data), first_position, self._hash_before(transaction, first_position))
 
     def _hash_before(self, transaction: Any, first_position: int) -> bytes:
         cursor = transaction.cursor(self._frames)
@@ -281,63 +304,51 @@ def _seek(cursor: Any, position: int) -> bool:
 
 
 def _head_after(last: frame.Frame) -> Head:
-    return Head(last.first_position + last.count - 1, last.chain_hash, last.events[-1].recorded_at_us)
+    return Head(last.last_position, last.chain_hash, last.message.recorded_at_us)
 
 
-def _recorded(append: Append, first_position: int, now_us: int) -> Sequence[Event]:
-    for position, event in enumerate(append.events, start=first_position):
-        event.position = position
-        event.recorded_at_us = now_us
-        event.actor = append.actor
-    return append.events
+def _filtered(found: frame.Frame, from_position: int, subjects: Sequence[str]) -> log_pb2.Frame | None:
+    """The part of a frame that is asked for; its events tell their positions themselves."""
+    position = found.first_position
+    kept = log_pb2.Frame(first_position=position, recorded_at_us=found.message.recorded_at_us)
+    for part in found.message.parts:
+        chosen = Events()
+        for event in part.events.events:
+            if position >= from_position and about(event, subjects):
+                event.position = position
+                chosen.events.append(event)
+            position += 1
+        if chosen.events:
+            kept.parts.append(log_pb2.Part(actor=part.actor, count=len(chosen.events), events=chosen))
+    return kept if kept.parts else None
 
 
-def _check_sizes(events: Sequence[Event]) -> None:
+def _recorded(appends: Sequence[Append], position: int, now_us: int) -> list[Event]:
+    """The events as a reader of the log gets them."""
+    events: list[Event] = []
+    for append in appends:
+        actor = append.actor
+        for event in append.events:
+            event.position = position
+            event.recorded_at_us = now_us
+            event.actor = actor
+            position += 1
+        events += append.events
+    return events
+
+
+def _check(append: Append) -> None:
+    size, events = len(append.raw), append.events
     if not events:
-        raise TooLarge("an append without events")
-    sizes = [event.ByteSize() for event in events]
-    if max(sizes) > EVENT_LIMIT or sum(sizes) > BATCH_LIMIT:
-        raise TooLarge(
-            f"an append of {sum(sizes):,} bytes whose largest event has {max(sizes):,}; "
-            f"the limits are {BATCH_LIMIT:,} and {EVENT_LIMIT:,}"
+        raise Malformed("an append without events")
+    if size > BATCH_LIMIT:
+        raise TooLarge(f"an append of {size:,} bytes; the limit is {BATCH_LIMIT:,}")
+    if size > EVENT_LIMIT and max(event.ByteSize() for event in events) > EVENT_LIMIT:
+        raise TooLarge(f"an append with an event of over {EVENT_LIMIT:,} bytes")
+    for subject in append.subjects:
+        if not 0 < len(subject.encode()) <= SUBJECT_LIMIT:
+            raise Malformed(f"an event's subject must have 1 to {SUBJECT_LIMIT} bytes")
+    if any(event.position or event.recorded_at_us or event.actor for event in events):
+        raise Malformed(
+            "an event that gives itself a position, a recorded time or an actor; these are the log's to give"
         )
-    for event in events:
-        if not 0 < len(event.subject.encode()) <= SUBJECT_LIMIT:
-            raise TooLarge(f"an event's subject must have 1 to {SUBJECT_LIMIT} bytes")
-
-
-def _no_space(error: lmdb.Error) -> bool:
-    return isinstance(error, lmdb.DiskError) or os.strerror(errno.ENOSPC) in str(error)
-
-
-def _lock(folder: Path) -> TextIO:
-    lock = (folder / "writer.lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise LogInUse(f"another process has the log in {folder} open") from error
-    return lock
-
-
-def _create(folder: Path, map_bytes: int) -> None:
-    """Makes a log beside its place, whole and durable, and renames it into it: a crash leaves a log or none."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", suffix=".new", dir=folder.parent))
-    try:
-        env = lmdb.open(str(temporary), map_size=map_bytes, max_dbs=8)
-        meta = env.open_db(b"meta")
-        for name in (b"frames", b"producers", b"batches"):
-            env.open_db(name)
-        env.open_db(b"subjects", dupsort=True, dupfixed=True)
-        with env.begin(write=True) as transaction:
-            transaction.put(b"format", FORMAT, db=meta)
-            transaction.put(b"log_id", str(uuid.uuid4()).encode(), db=meta)
-        env.sync(True)
-        env.close()
-        sync_folder(temporary)
-        temporary.rename(folder)
-        sync_folder(folder.parent)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise

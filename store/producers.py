@@ -5,11 +5,9 @@ The order of the checks matters: whether a batch is known comes before everythin
 
 import hashlib
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from guessbook.proto.events_pb2 import Event, Events
 from guessbook.store.errors import DifferentContent, FencedEpoch, OutOfOrder
 
 NAME_LIMIT = 200  # bytes
@@ -29,9 +27,9 @@ class StoredBatch:
     count: int
 
 
-def content_digest(events: Sequence[Event]) -> bytes:
+def content_digest(raw: bytes) -> bytes:
     """16 bytes of SHA-256 over the events as the producer sent them."""
-    return hashlib.sha256(Events(events=events).SerializeToString(deterministic=True)).digest()[:16]
+    return hashlib.sha256(raw).digest()[:16]
 
 
 class Producers:
@@ -55,9 +53,7 @@ class Producers:
             raise FencedEpoch(f"producer {name} has epoch {state.epoch} now; epoch {epoch} is an older process of it")
         return state
 
-    def known(
-        self, transaction: Any, name: str, epoch: int, sequence: int, events: Sequence[Event]
-    ) -> StoredBatch | None:
+    def known(self, transaction: Any, name: str, epoch: int, sequence: int, raw: bytes) -> StoredBatch | None:
         """The first answer to a batch that is stored, or None for the next one.
 
         Raises FencedEpoch, DifferentContent, OutOfOrder.
@@ -71,14 +67,12 @@ class Producers:
         if row is None:
             raise OutOfOrder(f"producer {name} sent batch {sequence}; {state.last_sequence + 1} comes next")
         first_position, count, digest = _BATCH.unpack(row)
-        if digest != content_digest(events):
+        if digest != content_digest(raw):
             raise DifferentContent(f"batch {sequence} of producer {name} is stored already, with other events")
         return StoredBatch(first_position, count)
 
-    def add(
-        self, transaction: Any, name: str, epoch: int, sequence: int, first_position: int, events: Sequence[Event]
-    ) -> None:
-        row = _BATCH.pack(first_position, len(events), content_digest(events))
+    def add(self, transaction: Any, name: str, epoch: int, sequence: int, stored: StoredBatch, raw: bytes) -> None:
+        row = _BATCH.pack(stored.first_position, stored.count, content_digest(raw))
         transaction.put(_batch_key(name, sequence), row, db=self._batches)
         self._put(transaction, name, ProducerState(epoch, sequence))
 

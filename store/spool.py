@@ -15,6 +15,10 @@ class SpoolInUse(Exception):
     """Another process has this spool open."""
 
 
+class NoRoom(Exception):
+    """The disk didn't take the batch. Nothing changed; it may be tried again."""
+
+
 class Spool:
     """A queue of (sequence, bytes) in one SQLite file. One process at a time; its threads may share it."""
 
@@ -36,15 +40,23 @@ class Spool:
         except sqlite3.OperationalError as error:
             self._database.close()
             raise SpoolInUse(f"{path}: {error}; another process of this name seems to run") from error
+        self._count, self._bytes = self._measure(self._last())
 
     def append(self, payload: bytes) -> int:
-        """Makes a batch durable and returns its sequence number: the last one plus one."""
+        """Makes a batch durable and returns its sequence number: the last one plus one. Raises NoRoom."""
         with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
-            sequence = self._last() + 1
-            self._database.execute("INSERT INTO batches VALUES (?, ?)", (sequence, payload))
-            self._database.execute("UPDATE counter SET last = ?", (sequence,))
-            self._database.execute("COMMIT")
+            try:
+                self._database.execute("BEGIN IMMEDIATE")
+                sequence = self._last() + 1
+                self._database.execute("INSERT INTO batches VALUES (?, ?)", (sequence, payload))
+                self._database.execute("UPDATE counter SET last = ?", (sequence,))
+                self._database.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise NoRoom(str(error)) from error
+            self._count += 1
+            self._bytes += len(payload)
         return sequence
 
     def next_after(self, sequence: int) -> tuple[int, bytes] | None:
@@ -58,7 +70,7 @@ class Spool:
     def acknowledge(self, sequence: int) -> None:
         """Drops all batches up to and including this one: the server has them."""
         with self._lock:
-            self._database.execute("DELETE FROM batches WHERE sequence <= ?", (sequence,))
+            self._drop(sequence)
 
     def join(self, last_sequence: int) -> None:
         """Called with the last sequence number the server has, each time it takes the producer in; drops what it has.
@@ -73,7 +85,7 @@ class Spool:
                 self._database.execute("UPDATE batches SET sequence = -(sequence + ?)", (last_sequence,))
                 self._database.execute("UPDATE batches SET sequence = -sequence")
                 self._database.execute("UPDATE counter SET last = last + ?, joined = 1", (last_sequence,))
-            self._database.execute("DELETE FROM batches WHERE sequence <= ?", (last_sequence,))
+            self._drop(last_sequence)
             self._database.execute("COMMIT")
 
     @property
@@ -84,9 +96,26 @@ class Spool:
     def _last(self) -> int:
         return int(self._database.execute("SELECT last FROM counter").fetchone()[0])
 
+    def _drop(self, sequence: int) -> None:
+        count, size = self._measure(sequence)
+        self._database.execute("DELETE FROM batches WHERE sequence <= ?", (sequence,))
+        self._count -= count
+        self._bytes -= size
+
+    def _measure(self, sequence: int) -> tuple[int, int]:
+        """How many batches there are up to a sequence number, and their bytes."""
+        count, size = self._database.execute(
+            "SELECT count(*), coalesce(sum(length(payload)), 0) FROM batches WHERE sequence <= ?", (sequence,)
+        ).fetchone()
+        return count, size
+
     def __len__(self) -> int:
-        with self._lock:
-            return int(self._database.execute("SELECT count(*) FROM batches").fetchone()[0])
+        return self._count
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the batches that wait; the file itself is a little larger and keeps its size for the next ones."""
+        return self._bytes
 
     def close(self) -> None:
         with self._lock:

@@ -1,23 +1,40 @@
 """Walks a whole log and names the first bad position. Opens it read-only, beside a running server if need be.
 
+A log that was cut off at its end, or written anew as a whole, is sound in itself: only a checkpoint that was signed before, kept where it could not be
+changed, tells. So the walk computes the Merkle tree too, and compares it with the signed checkpoints it is given.
+
 A program of its own (`python -m guessbook.store.verify LOG`): LMDB ends the whole process when it meets a file that is damaged in its structure.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import lmdb
+from google.protobuf.message import DecodeError
 
-from guessbook.store import frame
-from guessbook.store.index import SubjectIndex, position_of
-from guessbook.store.log import FORMAT
+from guessbook.store import frame, signed_checkpoints
+from guessbook.store.errors import NotALog
+from guessbook.store.home import Home
+from guessbook.store.merkle import Frontier, leaf_hash
+from guessbook.store.reader import LogReader
+from guessbook.store.signed_checkpoints import Stored
+from guessbook.store.tree import leaf
 
-FRAMES_PER_TRANSACTION = 1000
+EVENTS_PER_PROGRESS = 1000  # if LMDB ends this process, the last line tells how far the log was good
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One signed checkpoint beside the log."""
+
+    file: str
+    size: int  # events that were signed; 0 where the file is no signed checkpoint
+    ok: bool
+    problem: str
 
 
 @dataclass(frozen=True)
@@ -28,72 +45,159 @@ class Verdict:
     problem: str
     chain_hash: str  # hex; of the head, empty where the log is damaged
     log_id: str
+    merkle_root: str = ""  # hex; over all events, empty where the log is damaged
+    checkpoints: list[Compared] = field(default_factory=list)
 
 
-def verify(folder: Path, progress: Callable[[int], None] = lambda position: None) -> Verdict:
-    """Checks every frame's checksum and chain, that positions have no gap, and the subject index.
+def verify(
+    folder: Path, checkpoints: Sequence[Path] | None = None, progress: Callable[[int], None] = lambda position: None
+) -> Verdict:
+    """Checks every frame's checksum and chain, that positions have no gap, the subject index, and the log against signed checkpoints.
 
-    In transactions of 1,000 frames, so that a server that writes meanwhile is not held up.
+    `checkpoints` are files, or folders of them; None: those in the data folder that the log is in.
     """
-    env = lmdb.open(str(folder), readonly=True, max_dbs=8, create=False, map_size=0)
+    beside = Home(folder.parent).signed_checkpoints
+    stored = [
+        signed_checkpoints.read(file, beside)
+        for place in ([beside] if checkpoints is None else checkpoints)
+        for file in signed_checkpoints.files(place)
+    ]
     try:
-        meta, frames = env.open_db(b"meta", create=False), env.open_db(b"frames", create=False)
-        index = SubjectIndex(env.open_db(b"subjects", dupsort=True, dupfixed=True, create=False))
-        with env.begin() as transaction:
-            found = transaction.get(b"format", db=meta)
-            log_id = (transaction.get(b"log_id", db=meta) or b"").decode()
-        if found != FORMAT:
-            return Verdict(False, 0, 1, f"this is {found!r}, not a log that this program reads", "", log_id)
-        chain_hash, head = frame.genesis(log_id), 0
+        reader = LogReader(folder)
+    except NotALog as error:
+        return Verdict(False, 0, 1, str(error), "", "")
+    with reader:
+        walk = Walk(reader, {one.checkpoint.size for one in stored if one.checkpoint})
         try:
-            while True:
-                with env.begin() as transaction:
-                    last, chain_hash = _walk(transaction, frames, index, head, chain_hash)
-                if last == head:
-                    return Verdict(True, head, None, "", chain_hash.hex(), log_id)
-                head = last
-                progress(head)
+            walk.run(progress)
         except frame.DamagedFrame as damage:
-            return Verdict(False, damage.position - 1, damage.position, str(damage), "", log_id)
-    finally:
-        env.close()
+            return Verdict(False, damage.position - 1, damage.position, str(damage), "", reader.log_id)
+        except lmdb.Error as error:
+            problem = f"behind position {walk.head} the file's structure is damaged: {error}"
+            return Verdict(False, walk.head, walk.head + 1, problem, "", reader.log_id)
+        return _judge(walk, stored)
 
 
-def _walk(transaction: Any, frames: Any, index: SubjectIndex, head: int, chain_hash: bytes) -> tuple[int, bytes]:
-    cursor = transaction.cursor(frames)
-    if not cursor.set_range((head + 1).to_bytes(8, "big")):
-        return head, chain_hash
-    for _, (key, data) in zip(range(FRAMES_PER_TRANSACTION), cursor.iternext(), strict=False):
-        first_position = position_of(key)
-        if first_position != head + 1:
-            raise frame.DamagedFrame(head + 1, f"it is missing; the next one begins at {first_position}")
-        found = frame.decode(data, first_position, chain_hash)
-        for position, event in enumerate(found.events, start=first_position):
+class Walk:
+    """One pass over a log: how far it is good, and its Merkle root and chain hash at certain sizes."""
+
+    def __init__(self, reader: LogReader, sizes: set[int]) -> None:
+        self.log_id = reader.log_id
+        self.head = 0
+        self.chain_hash = reader.genesis_hash
+        self.tree = Frontier()
+        self.roots: dict[int, bytes] = {}
+        self.chain_hashes: dict[int, bytes] = {}
+        self._reader = reader
+        self._sizes = sizes
+
+    def run(self, progress: Callable[[int], None]) -> None:
+        """Raises DamagedFrame at the first bad position, and lmdb.Error behind `head`."""
+        told = 0
+        for found in self._reader.frames():
+            self._check(found)
+            self.head, self.chain_hash = found.last_position, found.chain_hash
+            if self.head in self._sizes:
+                self.chain_hashes[self.head] = self.chain_hash
+            if self.head >= told + EVENTS_PER_PROGRESS:
+                told = self.head
+                progress(told)
+
+    def _check(self, found: frame.Frame) -> None:
+        try:
+            events = found.events
+        except DecodeError as error:
+            raise frame.DamagedFrame(found.first_position, str(error)) from error
+        if len(events) != found.count:
+            raise frame.DamagedFrame(found.first_position, f"it holds {len(events)} events and says {found.count}")
+        subjects: set[str] = set()
+        for position, event in enumerate(events, start=found.first_position):
             if event.position != position:
                 raise frame.DamagedFrame(position, f"its event says that it is at {event.position}")
-            if not index.has(transaction, event.subject, first_position):
+            if event.subject not in subjects and not self._reader.indexed(event.subject, found.first_position):
                 raise frame.DamagedFrame(position, f"the subject index does not name it under {event.subject}")
-        head, chain_hash = position, found.chain_hash
-    return head, chain_hash
+            subjects.add(event.subject)
+            self.tree.append(leaf_hash(leaf(event)))
+            if position in self._sizes:
+                self.roots[position] = self.tree.root()
+
+
+def _compare(stored: Stored, walk: Walk, confirmed: int) -> tuple[str, int | None]:
+    """What is wrong with a checkpoint or, by it, with the log, and from where on; empty: they agree.
+
+    Up to `confirmed` the log agrees with an earlier checkpoint.
+    """
+    told = stored.checkpoint
+    if told is None:
+        return f"{stored.file} can't be relied on: {stored.problem}", None
+    signed = f"{stored.file}, signed {told.time},"
+    if told.log_id != walk.log_id:
+        return f"{signed} is of the log {told.log_id}, and this is {walk.log_id}: the log was replaced by another", 1
+    if told.size > walk.head:
+        cut = f"the last {told.size - walk.head} are gone"
+        return f"the log ends at position {walk.head}, and {signed} has {told.size} events: {cut}", walk.head + 1
+    anew = f"between the positions {confirmed + 1} and {told.size} the log was written anew after that"
+    if walk.roots[told.size] != told.root:
+        return f"{signed} has other events: {anew}", confirmed + 1
+    if walk.chain_hashes.get(told.size) != told.chain_hash:
+        return f"{signed} has the same events in other commits: {anew}", confirmed + 1
+    return "", None
+
+
+def _judge(walk: Walk, stored: Sequence[Stored]) -> Verdict:
+    """The verdict on a log that is sound in itself."""
+    compared: list[Compared] = []
+    confirmed, first_bad, problem = 0, None, ""
+    for one in sorted(stored, key=lambda one: one.checkpoint.size if one.checkpoint else 0):
+        size = one.checkpoint.size if one.checkpoint else 0
+        found, bad = _compare(one, walk, confirmed)
+        compared.append(Compared(str(one.file), size, not found, found))
+        if not found:
+            confirmed = size
+        elif not problem or (bad and bad < (first_bad or bad + 1)):
+            problem, first_bad = found, bad
+    return Verdict(
+        ok=not problem,
+        head=first_bad - 1 if first_bad else walk.head,
+        first_bad_position=first_bad,
+        problem=problem,
+        chain_hash="" if problem else walk.chain_hash.hex(),
+        log_id=walk.log_id,
+        merkle_root="" if problem else walk.tree.root().hex(),
+        checkpoints=compared,
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("log", type=Path, help="the log's folder")
     parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="a signed checkpoint to compare with, or a folder of them, instead of those in the data folder; repeatable",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="one JSON object on standard output, progress on standard error"
     )
     arguments = parser.parse_args()
+
+    def progress(position: int) -> None:
+        print(f"checked {position}", file=sys.stderr, flush=True)
+
     try:
-        verdict = verify(arguments.log, lambda position: print(f"checked {position}", file=sys.stderr, flush=True))
-    except lmdb.Error as error:
-        verdict = Verdict(False, 0, 1, f"{arguments.log} can't be opened as a log: {error}", "", "")
+        verdict = verify(arguments.log, arguments.checkpoint, progress)
+    except OSError as error:
+        verdict = Verdict(False, 0, None, f"a signed checkpoint can't be read: {error}", "", "")
     if arguments.json:
         print(json.dumps({**asdict(verdict), "checked": verdict.head}))
     elif verdict.ok:
-        print(f"ok: {verdict.head:,} events, chain hash {verdict.chain_hash}")
+        agree = f"{len(verdict.checkpoints)} signed checkpoints agree"
+        print(f"ok: {verdict.head:,} events, chain hash {verdict.chain_hash}, {agree}")
     else:
-        print(f"damaged from position {verdict.first_bad_position}: {verdict.problem}")
+        where = f" from position {verdict.first_bad_position}" if verdict.first_bad_position else ""
+        print(f"damaged{where}: {verdict.problem}")
     return 0 if verdict.ok else 1
 
 

@@ -16,6 +16,7 @@ GROUP_EVENTS = 4096
 
 _log = logging.getLogger(__name__)
 
+_Waiting = tuple[Append, "Future[Receipt]"]
 _Job = Callable[[], None]
 
 
@@ -23,40 +24,56 @@ class Writer:
     """Takes appends from any thread and answers each with a future, in the order they came.
 
     `on_commit` gets each commit's events, in order, on the writer's thread, before their futures are done. `on_failure` is called once when a
-    commit failed in a way that must not be tried again; from then on every append gets LogFailed.
+    commit failed in a way that must not be tried again; from then on every append gets LogFailed. `observe` gets each commit's seconds and events.
     """
 
     def __init__(
-        self, log: Log, on_commit: Callable[[Sequence[Event]], None], on_failure: Callable[[LogFailed], None]
+        self,
+        log: Log,
+        on_commit: Callable[[Sequence[Event]], None],
+        on_failure: Callable[[LogFailed], None],
+        observe: Callable[[float, int], None] = lambda seconds, events: None,
     ) -> None:
         self._storage = log
         self._on_commit = on_commit
         self._on_failure = on_failure
+        self._observe = observe
         self._failed: LogFailed | None = None
-        self._queue: queue.SimpleQueue[tuple[Append, Future[Receipt]] | _Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Waiting | _Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
     def append(self, append: Append) -> "Future[Receipt]":
         """Done when the events are durable; fails with the LogError that says why not."""
         future: Future[Receipt] = Future()
+        future.set_running_or_notify_cancel()  # a commit can't be taken back, so waiting for one can't be cancelled
         self._queue.put((append, future))
         return future
 
     def join(self, producer: str, epoch: int) -> "Future[ProducerState]":
         """Takes a producer in; see Log.join."""
         future: Future[ProducerState] = Future()
+        future.set_running_or_notify_cancel()
 
         def run() -> None:
             try:
                 if self._failed:
                     raise self._failed
                 future.set_result(self._storage.join(producer, epoch))
-            except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever asked
+            except LogError as error:
+                if isinstance(error, LogFailed):
+                    self._fail(error)
                 future.set_exception(error)
+            except Exception as error:  # noqa: BLE001 - nobody else could tell whoever waits
+                future.set_exception(self._fail(error))
 
         self._queue.put(run)
         return future
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for the writer."""
+        return self._queue.qsize()
 
     def close(self) -> None:
         """Commits what waits, then ends."""
@@ -64,48 +81,59 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
-            group: list[tuple[Append, Future[Receipt]]] = []
-            size = 0
-            # Whatever waits by now goes into this commit: the fsync before has formed the group.
-            while isinstance(item, tuple):
-                group.append(item)
-                size += sum(event.ByteSize() for event in item[0].events)
-                item = None
-                if size >= BATCH_LIMIT or sum(len(append.events) for append, _ in group) >= GROUP_EVENTS:
-                    break
-                try:
-                    item = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if item is None:
-                    self._queue.put(None)  # close() waits behind this commit
-            if group:
-                self._commit(group)
+        item = self._queue.get()
+        while item is not None:
             if callable(item):
                 item()
+                item = self._queue.get()
+            else:
+                item = self._commit_group(item)
 
-    def _commit(self, group: Sequence[tuple[Append, "Future[Receipt]"]]) -> None:
+    def _commit_group(self, first: "_Waiting") -> "_Waiting | _Job | None":
+        """Commits whatever waits by now, as the fsync before has formed the group; returns the first that isn't part of it."""
+        group, size, events = [first], len(first[0].raw), len(first[0].events)
+        item: _Waiting | _Job | None = None
+        try:
+            while isinstance(item := self._queue.get_nowait(), tuple):
+                size += len(item[0].raw)
+                events += len(item[0].events)
+                if size > BATCH_LIMIT or events > GROUP_EVENTS:
+                    break
+                group.append(item)
+        except queue.Empty:
+            self._commit(group)
+            return self._queue.get()
+        self._commit(group)
+        return item
+
+    def _commit(self, group: Sequence[_Waiting]) -> None:
         try:
             if self._failed:
                 raise self._failed
+            began = time.perf_counter()
             answers, events = self._storage.commit([append for append, _ in group], time.time_ns() // 1000)
+            self._observe(time.perf_counter() - began, len(events))
         except LogFull as error:
             _answer(group, [error] * len(group))
         except Exception as error:  # noqa: BLE001 - nobody else could tell those who wait
-            failed = error if isinstance(error, LogFailed) else LogFailed(f"a commit failed: {error!r}")
-            if not self._failed:
-                self._failed = failed
-                _log.critical("%s. The server stops; nothing that was acknowledged is lost.", failed, exc_info=error)
-                self._on_failure(failed)
+            failed = self._fail(error)
             _answer(group, [failed] * len(group))
         else:
             if events:
                 self._on_commit(events)
             _answer(group, answers)
 
+    def _fail(self, error: Exception) -> LogFailed:
+        """From now on nothing is written: what the disk holds is unknown, and an fsync that failed must not be tried again."""
+        failed = error if isinstance(error, LogFailed) else LogFailed(f"a commit failed: {error!r}")
+        if not self._failed:
+            self._failed = failed
+            _log.critical("%s. The server stops; nothing that was acknowledged is lost.", failed, exc_info=error)
+            self._on_failure(failed)
+        return failed
 
-def _answer(group: Sequence[tuple[Append, "Future[Receipt]"]], answers: Sequence[Receipt | LogError]) -> None:
+
+def _answer(group: Sequence[_Waiting], answers: Sequence[Receipt | LogError]) -> None:
     for (_, future), answer in zip(group, answers, strict=True):
         if isinstance(answer, LogError):
             future.set_exception(answer)

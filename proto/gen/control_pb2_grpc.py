@@ -64,6 +64,21 @@ class ControlStub:
                 request_serializer=guessbook_dot_proto_dot_control__pb2.LeaseJobRequest.SerializeToString,
                 response_deserializer=guessbook_dot_proto_dot_control__pb2.LeaseJobResponse.FromString,
                 _registered_method=True)
+        self.CreateToken = channel.unary_unary(
+                '/guessbook.v1.Control/CreateToken',
+                request_serializer=guessbook_dot_proto_dot_control__pb2.CreateTokenRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_control__pb2.CreateTokenResponse.FromString,
+                _registered_method=True)
+        self.ListTokens = channel.unary_unary(
+                '/guessbook.v1.Control/ListTokens',
+                request_serializer=guessbook_dot_proto_dot_control__pb2.ListTokensRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_control__pb2.ListTokensResponse.FromString,
+                _registered_method=True)
+        self.RevokeToken = channel.unary_unary(
+                '/guessbook.v1.Control/RevokeToken',
+                request_serializer=guessbook_dot_proto_dot_control__pb2.RevokeTokenRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_control__pb2.RevokeTokenResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServicer:
@@ -107,6 +122,26 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateToken(self, request, context):
+        """Tokens, for admins. The answer of CreateToken is the one place where the token itself is ever said.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTokens(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeToken(self, request, context):
+        """At once for new calls; streams that are open with it are ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -139,6 +174,21 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.LeaseJob,
                     request_deserializer=guessbook_dot_proto_dot_control__pb2.LeaseJobRequest.FromString,
                     response_serializer=guessbook_dot_proto_dot_control__pb2.LeaseJobResponse.SerializeToString,
+            ),
+            'CreateToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateToken,
+                    request_deserializer=guessbook_dot_proto_dot_control__pb2.CreateTokenRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_control__pb2.CreateTokenResponse.SerializeToString,
+            ),
+            'ListTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTokens,
+                    request_deserializer=guessbook_dot_proto_dot_control__pb2.ListTokensRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_control__pb2.ListTokensResponse.SerializeToString,
+            ),
+            'RevokeToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeToken,
+                    request_deserializer=guessbook_dot_proto_dot_control__pb2.RevokeTokenRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_control__pb2.RevokeTokenResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -303,6 +353,87 @@ class Control:
             '/guessbook.v1.Control/LeaseJob',
             guessbook_dot_proto_dot_control__pb2.LeaseJobRequest.SerializeToString,
             guessbook_dot_proto_dot_control__pb2.LeaseJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.Control/CreateToken',
+            guessbook_dot_proto_dot_control__pb2.CreateTokenRequest.SerializeToString,
+            guessbook_dot_proto_dot_control__pb2.CreateTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.Control/ListTokens',
+            guessbook_dot_proto_dot_control__pb2.ListTokensRequest.SerializeToString,
+            guessbook_dot_proto_dot_control__pb2.ListTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.Control/RevokeToken',
+            guessbook_dot_proto_dot_control__pb2.RevokeTokenRequest.SerializeToString,
+            guessbook_dot_proto_dot_control__pb2.RevokeTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,11 @@ class ControlStub:
     TakeSnapshot: _grpc.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]
     LeaseJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.LeaseJobRequest, _control_pb2.LeaseJobResponse]
     """A trainer asks for its next job."""
+    CreateToken: _grpc.UnaryUnaryMultiCallable[_control_pb2.CreateTokenRequest, _control_pb2.CreateTokenResponse]
+    """Tokens, for admins. The answer of CreateToken is the one place where the token itself is ever said."""
+    ListTokens: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListTokensRequest, _control_pb2.ListTokensResponse]
+    RevokeToken: _grpc.UnaryUnaryMultiCallable[_control_pb2.RevokeTokenRequest, _control_pb2.RevokeTokenResponse]
+    """At once for new calls; streams that are open with it are ended."""
 
 @_typing.type_check_only
 class ControlAsyncStub(ControlStub):
@@ -51,6 +56,11 @@ class ControlAsyncStub(ControlStub):
     TakeSnapshot: _aio.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]  # type: ignore[assignment]
     LeaseJob: _aio.UnaryUnaryMultiCallable[_control_pb2.LeaseJobRequest, _control_pb2.LeaseJobResponse]  # type: ignore[assignment]
     """A trainer asks for its next job."""
+    CreateToken: _aio.UnaryUnaryMultiCallable[_control_pb2.CreateTokenRequest, _control_pb2.CreateTokenResponse]  # type: ignore[assignment]
+    """Tokens, for admins. The answer of CreateToken is the one place where the token itself is ever said."""
+    ListTokens: _aio.UnaryUnaryMultiCallable[_control_pb2.ListTokensRequest, _control_pb2.ListTokensResponse]  # type: ignore[assignment]
+    RevokeToken: _aio.UnaryUnaryMultiCallable[_control_pb2.RevokeTokenRequest, _control_pb2.RevokeTokenResponse]  # type: ignore[assignment]
+    """At once for new calls; streams that are open with it are ended."""
 
 class ControlServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -96,5 +106,28 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.LeaseJobResponse, _abc.Awaitable[_control_pb2.LeaseJobResponse]]:
         """A trainer asks for its next job."""
+
+    @_abc_1.abstractmethod
+    def CreateToken(
+        self,
+        request: _control_pb2.CreateTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.CreateTokenResponse, _abc.Awaitable[_control_pb2.CreateTokenResponse]]:
+        """Tokens, for admins. The answer of CreateToken is the one place where the token itself is ever said."""
+
+    @_abc_1.abstractmethod
+    def ListTokens(
+        self,
+        request: _control_pb2.ListTokensRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ListTokensResponse, _abc.Awaitable[_control_pb2.ListTokensResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RevokeToken(
+        self,
+        request: _control_pb2.RevokeTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.RevokeTokenResponse, _abc.Awaitable[_control_pb2.RevokeTokenResponse]]:
+        """At once for new calls; streams that are open with it are ended."""
 
 def add_ControlServicer_to_server(servicer: ControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

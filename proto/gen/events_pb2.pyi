@@ -41,6 +41,36 @@ PRIORITY_HIGH: Priority.ValueType  # 3
 PRIORITY_URGENT: Priority.ValueType  # 4
 Global___Priority: _TypeAlias = Priority  # noqa: Y015
 
+class _Role:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ROLE_UNSPECIFIED: _Role.ValueType  # 0
+    ROLE_VIEWER: _Role.ValueType  # 1
+    """asks and reads"""
+    ROLE_OPERATOR: _Role.ValueType  # 2
+    """and steers: submit, pause, resume, stop, snapshot"""
+    ROLE_TRAINER: _Role.ValueType  # 3
+    """asks, reads, leases jobs and appends"""
+    ROLE_ADMIN: _Role.ValueType  # 4
+    """everything"""
+
+class Role(_Role, metaclass=_RoleEnumTypeWrapper):
+    """---- who may call: subject "token/<name>" -------------------------------------------------------"""
+
+ROLE_UNSPECIFIED: Role.ValueType  # 0
+ROLE_VIEWER: Role.ValueType  # 1
+"""asks and reads"""
+ROLE_OPERATOR: Role.ValueType  # 2
+"""and steers: submit, pause, resume, stop, snapshot"""
+ROLE_TRAINER: Role.ValueType  # 3
+"""asks, reads, leases jobs and appends"""
+ROLE_ADMIN: Role.ValueType  # 4
+"""everything"""
+Global___Role: _TypeAlias = Role  # noqa: Y015
+
 @_typing.final
 class Event(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -80,19 +110,21 @@ class Event(_message.Message):
     SERVER_STARTED_FIELD_NUMBER: _builtins.int
     TRAINER_CONNECTED_FIELD_NUMBER: _builtins.int
     TRAINER_LOST_FIELD_NUMBER: _builtins.int
+    TOKEN_CREATED_FIELD_NUMBER: _builtins.int
+    TOKEN_REVOKED_FIELD_NUMBER: _builtins.int
     position: _builtins.int
-    """Given by the log, inside the commit. Empty in a request.
+    """Given by the log, inside the commit. Empty in a request, and where a frame says it for all its events.
     1, 2, 3 ... without gaps
     """
     recorded_at_us: _builtins.int
     """microseconds since 1970, UTC; the same for all events of one commit"""
     actor: _builtins.str
     """Given by the server from the connection, never taken from a payload.
-    "local": a process of this machine; else the peer's address
+    the common name of the peer's certificate, else the name of its token; "server": nobody asked
     """
     subject: _builtins.str
     """Given by whoever appends.
-    "job/<id>", "run/<id>", "dataset/<sha256>", "version/<id>", "trainer/<id>", "server"
+    "job/<id>", "run/<id>", "dataset/<sha256>", "version/<id>", "trainer/<id>", "token/<name>", "server"
     """
     correlation: _builtins.str
     """the command that led to this event, if one did"""
@@ -156,6 +188,10 @@ class Event(_message.Message):
     def trainer_connected(self) -> Global___TrainerConnected: ...
     @_builtins.property
     def trainer_lost(self) -> Global___TrainerLost: ...
+    @_builtins.property
+    def token_created(self) -> Global___TokenCreated: ...
+    @_builtins.property
+    def token_revoked(self) -> Global___TokenRevoked: ...
     def __init__(
         self,
         *,
@@ -194,12 +230,14 @@ class Event(_message.Message):
         server_started: Global___ServerStarted | None = ...,
         trainer_connected: Global___TrainerConnected | None = ...,
         trainer_lost: Global___TrainerLost | None = ...,
+        token_created: Global___TokenCreated | None = ...,
+        token_revoked: Global___TokenRevoked | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "checkpoint_saved", b"checkpoint_saved", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "pause_requested", b"pause_requested", "resume_requested", b"resume_requested", "run_started", b"run_started", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "checkpoint_saved", b"checkpoint_saved", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "pause_requested", b"pause_requested", "resume_requested", b"resume_requested", "run_started", b"run_started", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "body", b"body", "causation", b"causation", "checkpoint_saved", b"checkpoint_saved", "correlation", b"correlation", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "occurred_at_us", b"occurred_at_us", "pause_requested", b"pause_requested", "position", b"position", "recorded_at_us", b"recorded_at_us", "resume_requested", b"resume_requested", "run_started", b"run_started", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "subject", b"subject", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "body", b"body", "causation", b"causation", "checkpoint_saved", b"checkpoint_saved", "correlation", b"correlation", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "occurred_at_us", b"occurred_at_us", "pause_requested", b"pause_requested", "position", b"position", "recorded_at_us", b"recorded_at_us", "resume_requested", b"resume_requested", "run_started", b"run_started", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "subject", b"subject", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["job_queued", "job_priority_changed", "job_leased", "job_started", "pause_requested", "job_paused", "resume_requested", "job_resumed", "stop_requested", "job_stopped", "snapshot_requested", "job_completed", "job_failed", "job_interrupted", "run_started", "step_completed", "checkpoint_saved", "snapshot_started", "examples_observed", "snapshot_completed", "snapshot_failed", "dataset_registered", "examples_registered", "dataset_rejected", "version_created", "server_started", "trainer_connected", "trainer_lost"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["job_queued", "job_priority_changed", "job_leased", "job_started", "pause_requested", "job_paused", "resume_requested", "job_resumed", "stop_requested", "job_stopped", "snapshot_requested", "job_completed", "job_failed", "job_interrupted", "run_started", "step_completed", "checkpoint_saved", "snapshot_started", "examples_observed", "snapshot_completed", "snapshot_failed", "dataset_registered", "examples_registered", "dataset_rejected", "version_created", "server_started", "trainer_connected", "trainer_lost", "token_created", "token_revoked"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -207,7 +245,7 @@ Global___Event: _TypeAlias = Event  # noqa: Y015
 
 @_typing.final
 class Events(_message.Message):
-    """What one frame of the log holds."""
+    """Events in the bytes that their producer sent; they are stored and served as they came."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -712,6 +750,8 @@ class RunStarted(_message.Message):
     TRAINABLE_PARAMETERS_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
     BASE_MODEL_SHA256_FIELD_NUMBER: _builtins.int
+    TRUNCATED_EXAMPLES_FIELD_NUMBER: _builtins.int
+    CUT_ANSWERS_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     dataset: _builtins.str
     total_steps: _builtins.int
@@ -722,6 +762,10 @@ class RunStarted(_message.Message):
     parameters: _builtins.int
     base_model_sha256: _builtins.str
     """of the weights that were loaded, where they are a local file or folder"""
+    truncated_examples: _builtins.int
+    """that are longer than max_length, and were cut"""
+    cut_answers: _builtins.int
+    """those of them whose expected answer was cut, so that no guess can equal it"""
     @_builtins.property
     def config(self) -> Global___TrainingConfig: ...
     @_builtins.property
@@ -741,10 +785,12 @@ class RunStarted(_message.Message):
         trainable_parameters: _builtins.int = ...,
         parameters: _builtins.int = ...,
         base_model_sha256: _builtins.str = ...,
+        truncated_examples: _builtins.int = ...,
+        cut_answers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model_sha256", b"base_model_sha256", "config", b"config", "dataset", b"dataset", "device", b"device", "examples", b"examples", "job", b"job", "parameters", b"parameters", "total_steps", b"total_steps", "tracked", b"tracked", "trainable_parameters", b"trainable_parameters"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model_sha256", b"base_model_sha256", "config", b"config", "cut_answers", b"cut_answers", "dataset", b"dataset", "device", b"device", "examples", b"examples", "job", b"job", "parameters", b"parameters", "total_steps", b"total_steps", "tracked", b"tracked", "trainable_parameters", b"trainable_parameters", "truncated_examples", b"truncated_examples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -775,7 +821,9 @@ class StepCompleted(_message.Message):
     epoch: _builtins.float
     @_builtins.property
     def example_index(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The step's examples in the order they were trained, and the loss of each from the same forward pass."""
+        """The step's examples in the order they were trained, and the loss of each from the same forward pass, at half precision (3 digits): most of
+        a log is these.
+        """
 
     @_builtins.property
     def example_loss(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
@@ -1273,3 +1321,47 @@ class TrainerLost(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TrainerLost: _TypeAlias = TrainerLost  # noqa: Y015
+
+@_typing.final
+class TokenCreated(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    role: Global___Role.ValueType
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        role: Global___Role.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenCreated: _TypeAlias = TokenCreated  # noqa: Y015
+
+@_typing.final
+class TokenRevoked(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    role: Global___Role.ValueType
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        role: Global___Role.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenRevoked: _TypeAlias = TokenRevoked  # noqa: Y015

@@ -96,7 +96,7 @@ class At(_message.Message):
     """the last event recorded at or before this time"""
     @_builtins.property
     def run_step(self) -> Global___RunStep:
-        """the last event of the run before it went on to the next step"""
+        """just before the run went on to a later step"""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class Job(_message.Message):
     run: _builtins.str
     """empty until it was leased once"""
     trainer: _builtins.str
-    """who has it"""
+    """who has it, or had it last"""
     epoch: _builtins.int
     pending: _builtins.str
     """a request not answered yet: "pause", "stop" or empty"""
@@ -259,6 +259,8 @@ class Run(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     BASE_MODEL_FIELD_NUMBER: _builtins.int
     SNAPSHOT_WARNING_FIELD_NUMBER: _builtins.int
+    TRUNCATED_EXAMPLES_FIELD_NUMBER: _builtins.int
+    CUT_ANSWERS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     job: _builtins.str
     dataset: _builtins.str
@@ -297,6 +299,10 @@ class Run(_message.Message):
     base_model: _builtins.str
     snapshot_warning: _builtins.str
     """the last snapshot that failed, and why"""
+    truncated_examples: _builtins.int
+    """that are longer than max_length, and were cut"""
+    cut_answers: _builtins.int
+    """those of them whose expected answer was cut"""
     @_builtins.property
     def config(self) -> _events_pb2.TrainingConfig: ...
     @_builtins.property
@@ -342,10 +348,12 @@ class Run(_message.Message):
         position: _builtins.int = ...,
         base_model: _builtins.str = ...,
         snapshot_warning: _builtins.str = ...,
+        truncated_examples: _builtins.int = ...,
+        cut_answers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "checkpoint_step", b"checkpoint_step", "config", b"config", "dataset", b"dataset", "device", b"device", "epoch", b"epoch", "eta_seconds", b"eta_seconds", "examples", b"examples", "first_loss", b"first_loss", "grad_norm", b"grad_norm", "id", b"id", "job", b"job", "last_event_at_us", b"last_event_at_us", "learning_rate", b"learning_rate", "loss", b"loss", "name", b"name", "parameters", b"parameters", "position", b"position", "resumes", b"resumes", "seconds_per_step", b"seconds_per_step", "snapshot_warning", b"snapshot_warning", "snapshots", b"snapshots", "started_at_us", b"started_at_us", "state", b"state", "states", b"states", "step", b"step", "tokens_per_second", b"tokens_per_second", "total_steps", b"total_steps", "tracked", b"tracked", "trainable_parameters", b"trainable_parameters", "trend", b"trend", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "checkpoint_step", b"checkpoint_step", "config", b"config", "cut_answers", b"cut_answers", "dataset", b"dataset", "device", b"device", "epoch", b"epoch", "eta_seconds", b"eta_seconds", "examples", b"examples", "first_loss", b"first_loss", "grad_norm", b"grad_norm", "id", b"id", "job", b"job", "last_event_at_us", b"last_event_at_us", "learning_rate", b"learning_rate", "loss", b"loss", "name", b"name", "parameters", b"parameters", "position", b"position", "resumes", b"resumes", "seconds_per_step", b"seconds_per_step", "snapshot_warning", b"snapshot_warning", "snapshots", b"snapshots", "started_at_us", b"started_at_us", "state", b"state", "states", b"states", "step", b"step", "tokens_per_second", b"tokens_per_second", "total_steps", b"total_steps", "tracked", b"tracked", "trainable_parameters", b"trainable_parameters", "trend", b"trend", "truncated_examples", b"truncated_examples", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -812,6 +820,9 @@ class Status(_message.Message):
     CHAIN_HASH_FIELD_NUMBER: _builtins.int
     NOW_US_FIELD_NUMBER: _builtins.int
     MISPLACED_EVENTS_FIELD_NUMBER: _builtins.int
+    MAP_BYTES_FIELD_NUMBER: _builtins.int
+    MAP_USED_BYTES_FIELD_NUMBER: _builtins.int
+    LOG_READERS_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """what this answer is as of"""
     recorded_at_us: _builtins.int
@@ -832,6 +843,12 @@ class Status(_message.Message):
     """the server's clock"""
     misplaced_events: _builtins.int
     """events in the log that make no sense where they stand; the server's log names them"""
+    map_bytes: _builtins.int
+    """the most that the log can take"""
+    map_used_bytes: _builtins.int
+    """how much of that was ever used"""
+    log_readers: _builtins.int
+    """read transactions that are open; one that stays open makes the log grow"""
     @_builtins.property
     def active(self) -> Global___Job: ...
     @_builtins.property
@@ -862,10 +879,13 @@ class Status(_message.Message):
         chain_hash: _builtins.str = ...,
         now_us: _builtins.int = ...,
         misplaced_events: _builtins.int = ...,
+        map_bytes: _builtins.int = ...,
+        map_used_bytes: _builtins.int = ...,
+        log_readers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "chain_hash", b"chain_hash", "completed", b"completed", "disk_free_bytes", b"disk_free_bytes", "failed", b"failed", "head", b"head", "home", b"home", "interrupted", b"interrupted", "log_bytes", b"log_bytes", "misplaced_events", b"misplaced_events", "now_us", b"now_us", "past", b"past", "paused", b"paused", "position", b"position", "queued", b"queued", "recorded_at_us", b"recorded_at_us", "run", b"run", "server_version", b"server_version", "trainers", b"trainers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "chain_hash", b"chain_hash", "completed", b"completed", "disk_free_bytes", b"disk_free_bytes", "failed", b"failed", "head", b"head", "home", b"home", "interrupted", b"interrupted", "log_bytes", b"log_bytes", "log_readers", b"log_readers", "map_bytes", b"map_bytes", "map_used_bytes", b"map_used_bytes", "misplaced_events", b"misplaced_events", "now_us", b"now_us", "past", b"past", "paused", b"paused", "position", b"position", "queued", b"queued", "recorded_at_us", b"recorded_at_us", "run", b"run", "server_version", b"server_version", "trainers", b"trainers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

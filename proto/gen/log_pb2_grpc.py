@@ -59,6 +59,11 @@ class LogStub:
                 request_serializer=guessbook_dot_proto_dot_log__pb2.VerifyRequest.SerializeToString,
                 response_deserializer=guessbook_dot_proto_dot_log__pb2.VerifyResponse.FromString,
                 _registered_method=True)
+        self.Prove = channel.unary_unary(
+                '/guessbook.v1.Log/Prove',
+                request_serializer=guessbook_dot_proto_dot_log__pb2.ProveRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_log__pb2.ProveResponse.FromString,
+                _registered_method=True)
 
 
 class LogServicer:
@@ -99,6 +104,13 @@ class LogServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Prove(self, request, context):
+        """Proves what the log holds, so that somebody who trusts nobody here can check it; see docs/verify_proof.py.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LogServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -126,6 +138,11 @@ def add_LogServicer_to_server(servicer, server):
                     servicer.Verify,
                     request_deserializer=guessbook_dot_proto_dot_log__pb2.VerifyRequest.FromString,
                     response_serializer=guessbook_dot_proto_dot_log__pb2.VerifyResponse.SerializeToString,
+            ),
+            'Prove': grpc.unary_unary_rpc_method_handler(
+                    servicer.Prove,
+                    request_deserializer=guessbook_dot_proto_dot_log__pb2.ProveRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_log__pb2.ProveResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -263,6 +280,33 @@ class Log:
             '/guessbook.v1.Log/Verify',
             guessbook_dot_proto_dot_log__pb2.VerifyRequest.SerializeToString,
             guessbook_dot_proto_dot_log__pb2.VerifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Prove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.Log/Prove',
+            guessbook_dot_proto_dot_log__pb2.ProveRequest.SerializeToString,
+            guessbook_dot_proto_dot_log__pb2.ProveResponse.FromString,
             options,
             channel_credentials,
             insecure,

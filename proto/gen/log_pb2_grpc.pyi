@@ -42,6 +42,8 @@ class LogStub:
     Head: _grpc.UnaryUnaryMultiCallable[_log_pb2.HeadRequest, _log_pb2.HeadResponse]
     Verify: _grpc.UnaryStreamMultiCallable[_log_pb2.VerifyRequest, _log_pb2.VerifyResponse]
     """Walks the whole log. The last answer carries the verdict."""
+    Prove: _grpc.UnaryUnaryMultiCallable[_log_pb2.ProveRequest, _log_pb2.ProveResponse]
+    """Proves what the log holds, so that somebody who trusts nobody here can check it; see docs/verify_proof.py."""
 
 @_typing.type_check_only
 class LogAsyncStub(LogStub):
@@ -57,6 +59,8 @@ class LogAsyncStub(LogStub):
     Head: _aio.UnaryUnaryMultiCallable[_log_pb2.HeadRequest, _log_pb2.HeadResponse]  # type: ignore[assignment]
     Verify: _aio.UnaryStreamMultiCallable[_log_pb2.VerifyRequest, _log_pb2.VerifyResponse]  # type: ignore[assignment]
     """Walks the whole log. The last answer carries the verdict."""
+    Prove: _aio.UnaryUnaryMultiCallable[_log_pb2.ProveRequest, _log_pb2.ProveResponse]  # type: ignore[assignment]
+    """Proves what the log holds, so that somebody who trusts nobody here can check it; see docs/verify_proof.py."""
 
 class LogServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -99,5 +103,13 @@ class LogServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_log_pb2.VerifyResponse], _abc.AsyncIterator[_log_pb2.VerifyResponse]]:
         """Walks the whole log. The last answer carries the verdict."""
+
+    @_abc_1.abstractmethod
+    def Prove(
+        self,
+        request: _log_pb2.ProveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pb2.ProveResponse, _abc.Awaitable[_log_pb2.ProveResponse]]:
+        """Proves what the log holds, so that somebody who trusts nobody here can check it; see docs/verify_proof.py."""
 
 def add_LogServicer_to_server(servicer: LogServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
