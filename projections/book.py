@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from guessbook.projections import datasets, evolution, jobs, runs, versions
 from guessbook.projections.datasets import Datasets
 from guessbook.projections.evolution import Evolution
-from guessbook.projections.fold import Misplaced
+from guessbook.projections.fold import BODIES, Handlers, Misplaced, UnknownEvent
 from guessbook.projections.jobs import Jobs
 from guessbook.projections.runs import Runs
 from guessbook.projections.versions import Versions
@@ -29,8 +29,32 @@ class Book:
     misplaced_count: int = 0
     misplaced: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=100))
 
+    def fork(self) -> "Book":
+        """The same book; from now on both can be folded on by themselves. What they have in common is kept once."""
+        return Book(
+            self.position,
+            self.recorded_at_us,
+            self.jobs.fork(),
+            self.runs.fork(),
+            self.evolution.fork(),
+            self.datasets.fork(),
+            self.versions.fork(),
+            self.misplaced_count,
+            self.misplaced.copy(),
+        )
 
-FOLDS = (jobs, runs, evolution, datasets, versions)
+
+FOLDS: dict[str, Handlers] = {
+    "jobs": jobs.HANDLERS,
+    "runs": runs.HANDLERS,
+    "evolution": evolution.HANDLERS,
+    "datasets": datasets.HANDLERS,
+    "versions": versions.HANDLERS,
+}
+# For each kind of event: the parts of the book that it concerns, and how each changes.
+_ROUTES = {
+    body: tuple((part, handlers[body]) for part, handlers in FOLDS.items() if body in handlers) for body in BODIES
+}
 
 
 class Gap(Exception):
@@ -39,25 +63,30 @@ class Gap(Exception):
 
 def apply(book: Book, event: Event) -> Book:
     """The book after one more event; the one given in is used up. Raises Gap, UnknownEvent."""
-    if event.position != book.position + 1:
-        raise Gap(f"the book is at position {book.position} and got the event at {event.position}")
-    try:
-        jobs.apply(book.jobs, event)
-        runs.apply(book.runs, event)
-        evolution.apply(book.evolution, event)
-        datasets.apply(book.datasets, event)
-        versions.apply(book.versions, event)
-    except Misplaced as reason:
+    position = event.position
+    if position != book.position + 1:
+        raise Gap(f"the book is at position {book.position} and got the event at {position}")
+    body = event.WhichOneof("body")
+    if body not in _ROUTES:
+        raise UnknownEvent(event)
+    content = getattr(event, body)
+    misplaced: Misplaced | None = None
+    for part, handler in _ROUTES[body]:
+        try:
+            handler(getattr(book, part), event, content)
+        except Misplaced as reason:
+            misplaced = reason
+    if misplaced:
         book.misplaced_count += 1
-        book.misplaced.append((event.position, str(reason)))
-    book.position = event.position
+        book.misplaced.append((position, str(misplaced)))
+    book.position = position
     book.recorded_at_us = event.recorded_at_us
     return book
 
 
-def fold(events: Iterable[Event]) -> Book:
-    """The book of a log's events from its first on."""
-    book = Book()
+def fold(events: Iterable[Event], book: Book | None = None) -> Book:
+    """The book of a log's events from its first on, or of those behind a book, which is used up."""
+    book = book or Book()
     for event in events:
         book = apply(book, event)
     return book

@@ -1,8 +1,9 @@
 """The registered datasets and the texts of their examples."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from guessbook.projections.fold import Handlers, Misplaced, dispatch
+from guessbook.projections.fold import Handlers, Misplaced
+from guessbook.projections.forks import ForkedDict
 from guessbook.proto import events_pb2 as events
 from guessbook.proto.events_pb2 import Event
 
@@ -21,15 +22,20 @@ class Examples:
     categories: list[str] = field(default_factory=list)
     index_of: dict[str, int] = field(default_factory=dict)
 
+    def seal(self) -> None:
+        """Nothing to do: a copy changes nothing."""
+
+    def copy(self) -> "Examples":
+        lists = {name: value.copy() for name, value in vars(self).items() if isinstance(value, list | dict)}
+        return replace(self, **lists)  # type: ignore[arg-type]
+
 
 @dataclass
 class Datasets:
-    by_sha256: dict[str, Examples] = field(default_factory=dict)
+    by_sha256: ForkedDict[Examples] = field(default_factory=ForkedDict)
 
-
-def apply(state: Datasets, event: Event) -> Datasets:
-    dispatch(state, event, HANDLERS)
-    return state
+    def fork(self) -> "Datasets":
+        return Datasets(self.by_sha256.fork())
 
 
 def _registered(state: Datasets, event: Event, body: events.DatasetRegistered) -> None:
@@ -37,7 +43,7 @@ def _registered(state: Datasets, event: Event, body: events.DatasetRegistered) -
 
 
 def _examples(state: Datasets, event: Event, body: events.ExamplesRegistered) -> None:
-    examples = state.by_sha256.get(event.subject.removeprefix("dataset/"))
+    examples = state.by_sha256.own(event.subject.removeprefix("dataset/"))
     if examples is None or body.first_index != len(examples.ids):
         raise Misplaced(f"examples from {body.first_index} on don't follow what is known of {event.subject}")
     examples.index_of.update((identity, body.first_index + i) for i, identity in enumerate(body.id))

@@ -3,14 +3,15 @@
 Definitions of the states: docs/evolution.md. Arrays have one place ("slot") per tracked example, in ascending order of its index.
 """
 
-from array import array
-from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from guessbook.projections.fold import Handlers, Misplaced, dispatch
+from guessbook.projections.column import Column
+from guessbook.projections.fold import Handlers, Misplaced
+from guessbook.projections.forks import ForkedDict
+from guessbook.projections.names import run_id
 from guessbook.proto import events_pb2 as events
 from guessbook.proto.events_pb2 import Event
 from guessbook.proto.history_pb2 import (
@@ -53,54 +54,91 @@ class SnapshotColumns:
     position: int = 0
     recorded_at_us: int = 0
 
+    def copy(self) -> "SnapshotColumns":
+        arrays = {name: value.copy() for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return replace(self, guess=self.guess.copy(), **arrays)  # type: ignore[arg-type]
+
 
 @dataclass
 class RunEvolution:
     tracked: NDArray[np.uint32]
     slot_of: dict[int, int]
-    snapshots: list[SnapshotColumns] = field(default_factory=list)  # ascending by step
+    snapshots: list[SnapshotColumns] = field(default_factory=list)  # ascending by step; only the last may be incomplete
     # One entry per presentation in training, ascending by step.
-    visit_step: "array[int]" = field(default_factory=lambda: array("I"))
-    visit_example: "array[int]" = field(default_factory=lambda: array("I"))
-    visit_loss: "array[float]" = field(default_factory=lambda: array("f"))
+    visit_example: Column = field(default_factory=lambda: Column("I"))
+    visit_loss: Column = field(default_factory=lambda: Column("f"))
+    # One entry per step: its number, and how many visits there were up to and including it.
+    step: Column = field(default_factory=lambda: Column("I"))
+    visits_until: Column = field(default_factory=lambda: Column("I"))
+    visits_count: int = 0
+
+    def seal(self) -> None:
+        for column in (self.visit_example, self.visit_loss, self.step, self.visits_until):
+            column.seal()
+
+    def copy(self) -> "RunEvolution":
+        # What is complete doesn't change any more; what is tracked never does.
+        snapshots = [snapshot if snapshot.complete else snapshot.copy() for snapshot in self.snapshots]
+        columns = {name: value.copy() for name, value in vars(self).items() if isinstance(value, Column)}
+        return replace(self, snapshots=snapshots, **columns)  # type: ignore[arg-type]
+
+    def loss_range(self) -> tuple[Floats, Floats]:
+        """The lowest and the highest loss of one example in each step; NaN for a step that tells none."""
+        ends = self.visits_until.rows().astype(np.int64)
+        starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
+        told = ends > starts
+        low = np.full(len(ends), np.nan, dtype=np.float32)
+        high = low.copy()
+        if told.any():
+            losses = self.visit_loss.rows()
+            low[told] = np.minimum.reduceat(losses, starts[told])
+            high[told] = np.maximum.reduceat(losses, starts[told])
+        return low, high
+
+    def visits(self, example: int) -> list[tuple[int, float]]:
+        """(step, loss before that step's update) of each time the example was trained on."""
+        found = np.flatnonzero(self.visit_example.rows() == example)
+        steps = self.step.rows()[np.searchsorted(self.visits_until.rows(), found, side="right")]
+        return list(zip(steps.tolist(), self.visit_loss.rows()[found].tolist(), strict=True))
 
 
 @dataclass
 class Evolution:
-    by_run: dict[str, RunEvolution] = field(default_factory=dict)
+    by_run: ForkedDict[RunEvolution] = field(default_factory=ForkedDict)
 
-
-def apply(state: Evolution, event: Event) -> Evolution:
-    dispatch(state, event, HANDLERS)
-    return state
+    def fork(self) -> "Evolution":
+        return Evolution(self.by_run.fork())
 
 
 def _run(state: Evolution, event: Event) -> RunEvolution:
-    run = state.by_run.get(event.subject.removeprefix("run/"))
+    run = state.by_run.own(event.subject[len("run/") :])
     if run is None:
         raise Misplaced(f"{event.subject} has not started")
     return run
 
 
 def _open_snapshot(run: RunEvolution, step: int) -> SnapshotColumns:
-    if not run.snapshots or run.snapshots[-1].step != step:
-        raise Misplaced(f"no snapshot was started at step {step}")
+    if not run.snapshots or run.snapshots[-1].step != step or run.snapshots[-1].complete:
+        raise Misplaced(f"no snapshot is open at step {step}")
     return run.snapshots[-1]
 
 
 def _run_started(state: Evolution, event: Event, body: events.RunStarted) -> None:
     tracked = np.array(body.tracked, dtype=np.uint32)
     slots = {int(index): slot for slot, index in enumerate(tracked)}
-    state.by_run[event.subject.removeprefix("run/")] = RunEvolution(tracked, slots)
+    state.by_run[run_id(event)] = RunEvolution(tracked, slots)
 
 
 def _step(state: Evolution, event: Event, body: events.StepCompleted) -> None:
     run = _run(state, event)
-    if len(body.example_index) != len(body.example_loss):
+    examples, losses = body.example_index[:], body.example_loss[:]
+    if len(examples) != len(losses):
         raise Misplaced("its columns have different lengths")
-    run.visit_step.extend([body.step] * len(body.example_index))
-    run.visit_example.extend(body.example_index)
-    run.visit_loss.extend(body.example_loss)
+    run.visits_count += len(losses)
+    run.visit_example.extend(examples)
+    run.visit_loss.extend(losses)
+    run.step.append(body.step)
+    run.visits_until.append(run.visits_count)
 
 
 def _snapshot_started(state: Evolution, event: Event, body: events.SnapshotStarted) -> None:
@@ -184,13 +222,16 @@ def _snapshot_completed(state: Evolution, event: Event, body: events.SnapshotCom
 
 def _resumed(state: Evolution, event: Event, body: events.JobResumed) -> None:
     """What came after the checkpoint is taken back in the view; the log keeps it."""
-    run = state.by_run.get(body.run)
+    run = state.by_run.own(body.run)
     if run is None:
         return  # it was killed before its run had started
     run.snapshots = [snapshot for snapshot in run.snapshots if snapshot.step <= body.step]
-    keep = bisect_right(run.visit_step, body.step)
-    for column in (run.visit_step, run.visit_example, run.visit_loss):
-        del column[keep:]
+    keep = int(np.searchsorted(run.step.rows(), body.step, side="right"))
+    run.step.truncate(keep)
+    run.visits_until.truncate(keep)
+    run.visits_count = run.visits_until.last() if keep else 0
+    run.visit_example.truncate(run.visits_count)
+    run.visit_loss.truncate(run.visits_count)
 
 
 HANDLERS: Handlers = {

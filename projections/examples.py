@@ -70,12 +70,11 @@ def trajectory(book: Book, run: str, name: str) -> Trajectory | None:
     index = _index(table.texts, name) if table else None
     if table is None or index is None:
         return None
-    visited = np.flatnonzero(np.array(table.run.visit_example, dtype=np.uint32) == index)
     view = Trajectory(
         run=run,
         example=_example(table, index),
         observations=list(_observations(table.run, index)),
-        visits=[Visit(step=table.run.visit_step[i], loss=table.run.visit_loss[i]) for i in visited],
+        visits=[Visit(step=step, loss=loss) for step, loss in table.run.visits(index)],
     )
     if index > 0:
         view.previous = index - 1

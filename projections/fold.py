@@ -22,14 +22,4 @@ class UnknownEvent(Exception):
 
 
 class Misplaced(Exception):
-    """An event about something that isn't there: a step of a run that never started, say. The state is as it was before."""
-
-
-def dispatch(state: object, event: Event, handlers: Handlers) -> None:
-    """Hands an event to its handler; events without one don't concern this fold. Raises UnknownEvent."""
-    body = event.WhichOneof("body")
-    if body not in BODIES:
-        raise UnknownEvent(event)
-    handler = handlers.get(body)
-    if handler:
-        handler(state, event, getattr(event, body))
+    """An event about something that isn't there: a step of a run that never started, say. The fold that raises it is as it was before."""

@@ -1,9 +1,11 @@
 """The jobs and their trainers: who waits, who runs, what was asked and not yet answered."""
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from guessbook.projections.fold import Handlers, Misplaced, dispatch
+from guessbook.projections.fold import Handlers, Misplaced
+from guessbook.projections.names import job_id, run_id
 from guessbook.proto import events_pb2 as events
 from guessbook.proto.events_pb2 import Event
 from guessbook.proto.history_pb2 import (
@@ -25,10 +27,9 @@ class Jobs:
     trainers: dict[str, Trainer] = field(default_factory=dict)
     job_of_run: dict[str, str] = field(default_factory=dict)
 
-
-def apply(state: Jobs, event: Event) -> Jobs:
-    dispatch(state, event, HANDLERS)
-    return state
+    def fork(self) -> "Jobs":
+        """The same jobs; a change in either is not in the other."""
+        return copy.deepcopy(self)
 
 
 def queue(state: Jobs) -> list[Job]:
@@ -49,14 +50,6 @@ def listed(state: Jobs) -> list[Job]:
 
 def in_state(state: Jobs, *wanted: "JobState.ValueType") -> Iterable[Job]:
     return (job for job in state.jobs.values() if job.state in wanted)
-
-
-def job_id(event: Event) -> str:
-    return event.subject.removeprefix("job/")
-
-
-def run_id(event: Event) -> str:
-    return event.subject.removeprefix("run/")
 
 
 def _job(state: Jobs, event: Event) -> Job:
@@ -109,8 +102,7 @@ def _resumed(state: Jobs, event: Event, body: events.JobResumed) -> None:
 def _release(state: Jobs, job: Job, new_state: "JobState.ValueType") -> None:
     if job.trainer in state.trainers and state.trainers[job.trainer].job == job.id:
         state.trainers[job.trainer].job = ""
-    job.state = new_state
-    job.trainer, job.epoch = "", 0
+    job.state = new_state  # `trainer` and `epoch` stay: whose word on it counts until another has it
     job.pending, job.pending_position = "", 0
     job.snapshot_pending = False
 
@@ -170,10 +162,7 @@ def _failed(state: Jobs, event: Event, body: events.JobFailed) -> None:
 
 
 def _interrupted(state: Jobs, event: Event, body: events.JobInterrupted) -> None:
-    job = _job(state, event)
-    trainer, epoch = job.trainer, job.epoch
-    _release(state, job, JOB_STATE_INTERRUPTED)
-    job.trainer, job.epoch = trainer, epoch  # if it was only cut off, it may have the job back
+    _release(state, _job(state, event), JOB_STATE_INTERRUPTED)
 
 
 def _checkpoint_saved(state: Jobs, event: Event, body: events.CheckpointSaved) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from guessbook.projections import jobs as job_fold
 from guessbook.projections.book import Book
 from guessbook.projections.evolution import RunEvolution, SnapshotColumns
+from guessbook.projections.runs import summary
 from guessbook.proto.history_pb2 import (
     EXAMPLE_STATE_UNSPECIFIED,
     JOB_STATE_ACTIVE,
@@ -42,8 +43,7 @@ def run(book: Book, identity: str) -> Run | None:
     found = book.runs.by_id.get(latest_run(book) if identity == "latest" else identity)
     if found is None:
         return None
-    view = Run()
-    view.CopyFrom(found.run)
+    view = summary(found)
     owner = book.jobs.jobs.get(view.job)
     view.state = owner.state if owner else JobState.JOB_STATE_UNSPECIFIED
     view.version = book.versions.name_of_run.get(view.id, "")
@@ -73,13 +73,16 @@ def steps(book: Book, identity: str, after_step: int = 0, max_points: int = 0) -
     found = book.runs.by_id.get(latest_run(book) if identity == "latest" else identity)
     if found is None:
         return None
-    chosen = np.flatnonzero(np.array(found.steps.step, dtype=np.uint64) > after_step)
+    chosen = np.flatnonzero(found.step.rows() > after_step)
     if max_points and len(chosen) > max_points:
         chosen = chosen[np.linspace(0, len(chosen) - 1, max_points).round().astype(int)]
     view = Steps()
-    for column in Steps.DESCRIPTOR.fields:
-        values = getattr(found.steps, column.name)
-        getattr(view, column.name).extend([values[i] for i in chosen])
+    columns = {name: column.rows() for name, column in found.columns().items()}
+    low, high = book.evolution.by_run[found.run.id].loss_range()
+    columns["loss_low"] = np.where(np.isnan(low), columns["loss"], low)
+    columns["loss_high"] = np.where(np.isnan(high), columns["loss"], high)
+    for field in Steps.DESCRIPTOR.fields:
+        getattr(view, field.name).extend(columns[field.name][chosen].tolist())
     return view
 
 

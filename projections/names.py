@@ -1,0 +1,17 @@
+"""The names in subjects, and what the states are called. Knows no fold."""
+
+from guessbook.proto.events_pb2 import Event
+from guessbook.proto.history_pb2 import JobState
+
+
+def job_id(event: Event) -> str:
+    return event.subject.removeprefix("job/")
+
+
+def run_id(event: Event) -> str:
+    return event.subject.removeprefix("run/")
+
+
+def job_state(state: "JobState.ValueType") -> str:
+    """As people and class names say it: "queued"."""
+    return JobState.Name(state).removeprefix("JOB_STATE_").lower()
