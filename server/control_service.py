@@ -13,23 +13,33 @@ from guessbook.proto.history_pb2 import Job
 from guessbook.server.context import Context, actor_of
 from guessbook.server.decide import config as config_rules
 from guessbook.server.decide import datasets, jobs
+from guessbook.server.decide import tokens as token_rules
 from guessbook.server.decide.jobs import Decision
+from guessbook.server.decide.rejection import Unauthenticated
 from guessbook.server.live_book import LiveBook, now_us
+from guessbook.server.streams import Streams
+from guessbook.server.tokens import ROLES, Token, Tokens, role_name
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.dataset import Dataset, read_dataset
+from guessbook.store.log import Append
 
 PREVIEW = 3  # examples shown after a submit
+PREVIEW_TEXT = 2000  # characters of each
 
 Decide = Callable[[Book], Decision]
 
 
 class ControlService(ControlServicer):
-    def __init__(self, live: LiveBook, artifacts: Artifacts, base_model: str) -> None:
+    def __init__(self, live: LiveBook, artifacts: Artifacts, base_model: str, tokens: Tokens, streams: Streams) -> None:
         self._live = live
         self._artifacts = artifacts
         self._base_model = base_model
+        self._tokens = tokens
+        self._streams = streams
+        self._token_commands = asyncio.Lock()  # they are few, and each must see what the one before did
 
     async def SubmitJob(self, request: control_pb2.SubmitJobRequest, context: Context) -> control_pb2.SubmitJobResponse:
+        md5, size = await asyncio.to_thread(self._measure, request.dataset)  # reads and verifies every byte
         dataset = await asyncio.to_thread(read_dataset, self._artifacts.path(request.dataset))
         rejected = not dataset.examples or (bool(dataset.errors) and not request.skip_bad_lines)
         answer = _found(request, dataset, rejected)
@@ -41,7 +51,7 @@ class ControlService(ControlServicer):
             await self._live.decide(actor, lambda book: Decision("", "", [event]))
             return answer
         config = config_rules.complete(request.config, self._base_model)
-        await self._register(actor, request, dataset)
+        await self._register(actor, request, dataset, md5, size)
         decision, _ = await self._live.decide(
             actor, lambda book: jobs.queue(book, now_us(), request.name, request.dataset, request.priority, config)
         )
@@ -49,9 +59,9 @@ class ControlService(ControlServicer):
         answer.job.MergeFrom(views.job(self._live.book, decision.job) or Job())
         return answer
 
-    async def _register(self, actor: str, request: control_pb2.SubmitJobRequest, dataset: Dataset) -> None:
-        md5, size = await asyncio.to_thread(self._measure, request.dataset)
-
+    async def _register(
+        self, actor: str, request: control_pb2.SubmitJobRequest, dataset: Dataset, md5: str, size: int
+    ) -> None:
         def missing(book: Book) -> Decision:
             return Decision("", "", datasets.register(book, request.name, request.dataset, md5, size, dataset))
 
@@ -88,6 +98,34 @@ class ControlService(ControlServicer):
             job=job, run=job.run, resume_step=job.checkpoint_step, dataset_name=job.name
         )
 
+    async def CreateToken(
+        self, request: control_pb2.CreateTokenRequest, context: Context
+    ) -> control_pb2.CreateTokenResponse:
+        async with self._token_commands:
+            event = token_rules.create(self._tokens, request.name, request.role)
+            # First the log: a token that nobody knows of must not exist.
+            await self._live.append(Append([event], actor_of(context)))
+            secret = self._tokens.create(request.name, role_name(request.role), now_us())
+            return control_pb2.CreateTokenResponse(token=_told(self._tokens[request.name]), secret=secret)
+
+    async def ListTokens(
+        self, request: control_pb2.ListTokensRequest, context: Context
+    ) -> control_pb2.ListTokensResponse:
+        return control_pb2.ListTokensResponse(tokens=[_told(token) for token in self._tokens])
+
+    async def RevokeToken(
+        self, request: control_pb2.RevokeTokenRequest, context: Context
+    ) -> control_pb2.RevokeTokenResponse:
+        async with self._token_commands:
+            event = token_rules.revoke(self._tokens, request.name)
+            # First the door: it stays shut even if the log can't take the event.
+            self._tokens.revoke(request.name, now_us())
+            self._streams.end_of(
+                request.name, lambda: Unauthenticated("the token was revoked", "Ask an admin for another.")
+            )
+            await self._live.append(Append([event], actor_of(context)))
+            return control_pb2.RevokeTokenResponse(token=_told(self._tokens[request.name]))
+
     async def _command(self, context: Context, decide: Decide) -> control_pb2.CommandResponse:
         decision, receipt = await self._live.decide(actor_of(context), decide)
         return control_pb2.CommandResponse(
@@ -95,6 +133,15 @@ class ControlService(ControlServicer):
             position=receipt.first_position if receipt else 0,
             job=views.job(self._live.book, decision.job),
         )
+
+
+def _told(token: Token) -> control_pb2.Token:
+    return control_pb2.Token(
+        name=token.name,
+        role=ROLES[token.role],
+        created_at_us=token.created_us,
+        revoked_at_us=token.revoked_us,
+    )
 
 
 def _found(request: control_pb2.SubmitJobRequest, dataset: Dataset, rejected: bool) -> control_pb2.SubmitJobResponse:
@@ -110,8 +157,8 @@ def _found(request: control_pb2.SubmitJobRequest, dataset: Dataset, rejected: bo
             ExampleView(
                 index=example.index,
                 id=example.id,
-                prompt=example.prompt,
-                expected=example.expected,
+                prompt=datasets.cut(example.prompt, PREVIEW_TEXT),
+                expected=datasets.cut(example.expected, PREVIEW_TEXT),
                 category=example.category,
             )
             for example in dataset.examples[:PREVIEW]

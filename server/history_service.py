@@ -25,6 +25,8 @@ class HistoryService(HistoryServicer):
         status.head = head.position
         status.past = request.at.WhichOneof("point") is not None
         status.log_bytes = self._live.log.size_bytes()
+        use = self._live.log.map_use()
+        status.map_bytes, status.map_used_bytes, status.log_readers = use.map_bytes, use.used_bytes, use.readers
         status.disk_free_bytes = shutil.disk_usage(self._home.root).free
         status.server_version = metadata.version("guessbook")
         status.home = str(self._home.root)

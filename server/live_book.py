@@ -5,51 +5,72 @@ folded in place.
 """
 
 import asyncio
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from guessbook.projections import book as book_fold
 from guessbook.projections.book import Book
+from guessbook.projections.runs import end_of_step, summary
 from guessbook.proto.events_pb2 import Event
 from guessbook.proto.history_pb2 import At
+from guessbook.server import logs
 from guessbook.server.decide.jobs import Decision
-from guessbook.server.decide.rejection import Invalid, Missing
+from guessbook.server.decide.rejection import Invalid, Missing, Refused
+from guessbook.server.follower import Follower
+from guessbook.server.metrics import Metrics, Sizes
 from guessbook.store.errors import LogFailed, WrongPosition
 from guessbook.store.log import Append, Log, Receipt
 from guessbook.store.producers import ProducerState
 from guessbook.store.writer import Writer
 
 TRIES = 100  # of a command that others keep overtaking
-PAST_BOOKS = 4  # past points kept at hand
-
-_log = logging.getLogger(__name__)
+ASKED_BOOKS = 4  # past points that were asked for, kept at hand
 
 
 class LiveBook:
     """`book` is the fold of the log up to its head."""
 
-    def __init__(self, log: Log, on_failure: Callable[[LogFailed], None]) -> None:
+    def __init__(self, log: Log, on_failure: Callable[[LogFailed], None], metrics: Metrics | None = None) -> None:
         self.log = log
+        self.metrics = metrics or Metrics()
         self._loop = asyncio.get_running_loop()
-        self._moved = asyncio.Event()
-        self._past: OrderedDict[int, Book] = OrderedDict()
-        self.followers: list[Callable[[Sequence[Event]], None]] = []  # called after each commit was folded
-        self.book = book_fold.fold(log.read_all())
+        self._asked: OrderedDict[int, Book] = OrderedDict()
+        self.followers: list[Callable[[Sequence[Event]], None]] = []  # called with events when they are in the book
+        self._unanswered = 0  # appends of producers
+        self.fold = Follower(
+            log, self._busy, self._tell, lambda error: on_failure(LogFailed(f"the fold failed: {error!r}"))
+        )
         self._writer = Writer(
             log,
-            lambda events: self._call(self._fold, events),
+            lambda events: self._call(self.fold.put, events),
             lambda failed: self._call(on_failure, failed),
+            self.metrics.committed,
         )
+        self.metrics.watch(self._sizes)
+
+    @property
+    def book(self) -> Book:
+        """As far as it is folded by now. To be read without an `await` in between: it is folded in place."""
+        return self.fold.book
 
     async def append(self, append: Append) -> Receipt:
-        """Durable and folded when this returns. Raises the LogError that says why not."""
-        return await asyncio.wrap_future(self._writer.append(append))
+        """Durable and in the book when this returns. Raises the LogError that says why not."""
+        future = asyncio.wrap_future(self._writer.append(append))
+        future.add_done_callback(self.metrics.appending())
+        receipt = await future
+        logs.changed(receipt.first_position + receipt.count - 1)
+        await self.fold.reached(receipt.first_position + receipt.count - 1)
+        return receipt
 
-    def append_later(self, append: Append) -> "asyncio.Future[Receipt]":
-        """The same without waiting; appends keep the order in which this is called."""
-        return asyncio.wrap_future(self._writer.append(append))
+    async def append_soon(self, append: Append) -> "asyncio.Future[Receipt]":
+        """Hands it to the writer, once there is room, in the order of these calls; the future is done when it is durable."""
+        await self.fold.room()
+        self._unanswered += 1
+        future = asyncio.wrap_future(self._writer.append(append))
+        future.add_done_callback(self._answered)
+        future.add_done_callback(self.metrics.appending())
+        return future
 
     async def join(self, producer: str, epoch: int) -> ProducerState:
         return await asyncio.wrap_future(self._writer.join(producer, epoch))
@@ -60,48 +81,39 @@ class LiveBook:
         Raises whatever `decide` does, and LogErrors. The receipt is None where there was nothing to append.
         """
         for _ in range(TRIES):
-            decision = decide(self.book)
+            book = await self.fold.caught_up()
+            decision = decide(book)
             if not decision.events:
                 return decision, None
             try:
-                receipt = await self.append(Append(decision.events, actor, expected_position=self.book.position))
+                receipt = await self.append(Append(decision.events, actor, decided_at=book.position))
             except WrongPosition as lost_race:
-                await self.reached(lost_race.actual)
+                await self.fold.reached(lost_race.actual)
             else:
                 return decision, receipt
-        raise Invalid("the log moved on faster than this command could be decided", "Try it again.")
-
-    async def reached(self, position: int) -> None:
-        """Waits until the book is at a position or behind it. The position must be in the log."""
-        while self.book.position < position:
-            await self.moved()
-
-    async def moved(self, timeout: float | None = None) -> bool:
-        """Waits for the next commit. False: none within `timeout` seconds."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self._moved.wait()
-        except TimeoutError:
-            return False
-        return True
+        raise Refused("others kept overtaking this command", "Nothing was changed. Try it again.")
 
     async def at(self, at: At) -> Book:
         """The book at a point: the live one, or one folded for that point that nobody changes any more. Raises Invalid, Missing."""
+        book = await self.fold.caught_up()
         position = await self._position(at)
         if position is None:
-            return self.book
-        past = self._past.get(position)
+            return book
+        past = self._asked.get(position)
         if past is None:
-            past = await asyncio.to_thread(lambda: book_fold.fold(self.log.read_all(to_position=position)))
-            self._past[position] = past
-            if len(self._past) > PAST_BOOKS:
-                self._past.popitem(last=False)
-        self._past.move_to_end(position)
+            near = self.fold.kept.before(position)
+            behind = self.log.read_all(near.position + 1, to_position=position)
+            past = await asyncio.to_thread(book_fold.fold, behind, near)
+            self._asked[position] = past
+            if len(self._asked) > ASKED_BOOKS:
+                self._asked.popitem(last=False)
+        self._asked.move_to_end(position)
         return past
 
     def close(self) -> None:
         """Commits what waits and closes the log."""
         self._writer.close()
+        self.fold.close()
         self.log.close()
 
     async def _position(self, at: At) -> int | None:
@@ -109,7 +121,7 @@ class LiveBook:
         if point is None:
             return None
         if point == "run_step":
-            return await asyncio.to_thread(self._end_of_step, at.run_step.run, at.run_step.step)
+            return self._end_of_step(at.run_step.run, at.run_step.step)
         if point == "time_us":
             return await asyncio.to_thread(self.log.position_at, at.time_us)
         if at.position > self.book.position:
@@ -120,31 +132,36 @@ class LiveBook:
         return at.position
 
     def _end_of_step(self, run: str, step: int) -> int:
-        """The run's last event before it went on to a later step."""
-        last, reached = 0, 0
-        for event in self.log.read_all(subjects=[f"run/{run}"]):
-            if event.HasField("step_completed"):
-                reached = event.step_completed.step
-                if reached > step:
-                    break
-            last = event.position
-        if not last:
+        kept = self.book.runs.by_id.get(run)
+        if kept is None:
             raise Missing(f"there is no run {run}", "`guessbook runs` lists them.")
-        if reached < step:
+        position = end_of_step(kept, step)
+        if position is None:
+            reached = summary(kept).step
             raise Missing(f"run {run} has not reached step {step}; it is at step {reached}", "Ask for an earlier step.")
-        return last
+        return position
 
-    def _fold(self, events: Sequence[Event]) -> None:
-        misplaced = self.book.misplaced_count
-        for event in events:
-            self.book = book_fold.apply(self.book, event)
-        if self.book.misplaced_count > misplaced:
-            position, reason = self.book.misplaced[-1]
-            _log.warning("the event at position %d makes no sense there: %s", position, reason)
+    def _sizes(self) -> Sizes:
+        use = self.log.map_use()
+        return Sizes(
+            head=self.log.head.position,
+            projection=self.fold.book.position,
+            queue=self._writer.waiting,
+            log_bytes=self.log.size_bytes(),
+            map_bytes=use.map_bytes,
+            map_used_bytes=use.used_bytes,
+            readers=use.readers,
+        )
+
+    def _busy(self) -> bool:
+        return self._unanswered > 0
+
+    def _answered(self, future: "asyncio.Future[Receipt]") -> None:
+        self._unanswered -= 1
+
+    def _tell(self, events: Sequence[Event]) -> None:
         for follow in self.followers:
             follow(events)
-        self._moved.set()
-        self._moved = asyncio.Event()
 
     def _call(self, function: Callable[..., None], argument: object) -> None:
         self._loop.call_soon_threadsafe(function, argument)

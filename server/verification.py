@@ -22,12 +22,13 @@ async def verify_log(folder: Path, head: int) -> AsyncIterator[VerifyResponse]:
     )
     assert process.stdout
     assert process.stderr
-    last = ""
+    last, checked = "", 0
     try:
         async for line in process.stderr:
             word, _, position = line.decode().strip().partition(" ")
             if word == "checked" and position.isdigit():
-                yield VerifyResponse(position=int(position), head=head)
+                checked = int(position)
+                yield VerifyResponse(position=checked, head=head)
             else:
                 last = line.decode().strip()
         output = await process.stdout.read()
@@ -37,10 +38,13 @@ async def verify_log(folder: Path, head: int) -> AsyncIterator[VerifyResponse]:
             process.kill()
             await process.wait()
     if not output:
-        problem = f"the check itself ended with code {process.returncode}: {last}"
-        yield VerifyResponse(head=head, done=True, ok=False, problem=problem)
+        problem = f"behind position {checked} the check itself ended with code {process.returncode}: {last}"
+        yield VerifyResponse(position=checked, head=head, done=True, ok=False, problem=problem)
         return
     verdict = json.loads(output)
+    if verdict["ok"] and verdict["head"] < head:
+        problem = "the log ends before its last acknowledged event"
+        verdict |= {"ok": False, "first_bad_position": verdict["head"] + 1, "problem": problem}
     yield VerifyResponse(
         position=verdict["head"],
         head=head,

@@ -3,18 +3,20 @@
 The folders are a view: they are made from the log and the artifacts, and can be made again at any time.
 """
 
+import asyncio
 import json
 import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from guessbook.projections.book import Book
 from guessbook.proto.history_pb2 import Version
-from guessbook.store.artifacts import Artifacts, sync_folder
+from guessbook.store.artifacts import Artifacts, DamagedArtifact, MissingArtifact, sync_folder
 from guessbook.store.home import Home
 
 _log = logging.getLogger(__name__)
@@ -102,3 +104,38 @@ def _inside(folder: Path, relative: str) -> Path:
     if not target.is_relative_to(folder.resolve()):
         raise ValueError(f"a version's file must lie in its folder, {relative!r} does not")
     return target
+
+
+class VersionFolders:
+    """Keeps the folders as the log has them: one at a time, in the background. A version that can't be laid out holds up no other."""
+
+    def __init__(self, home: Home, artifacts: Artifacts) -> None:
+        self._home = home
+        self._artifacts = artifacts
+        self._wanted: list[tuple[Version, dict[str, Any]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def want(self, book: Book) -> None:
+        """Lays out all versions of the book that are not there yet."""
+        self._wanted = [(version, metadata(book, version)) for version in book.versions.versions]
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    async def settled(self) -> None:
+        """Waits until what is wanted is there."""
+        if self._task:
+            await self._task
+
+    async def _run(self) -> None:
+        while self._wanted:
+            work, self._wanted = self._wanted, []
+            await asyncio.to_thread(self._lay_out_all, work)
+
+    def _lay_out_all(self, work: Sequence[tuple[Version, dict[str, Any]]]) -> None:
+        for version, told in work:
+            try:
+                lay_out(self._home, self._artifacts, version, told)
+            except (OSError, ValueError, MissingArtifact, DamagedArtifact):
+                _log.exception("%s has no folder; the version itself is safe in the log", version.name)
+            else:
+                point_latest(self._home, version.name)

@@ -1,5 +1,6 @@
 """A job's complete training config: what was asked, defaults for the rest, checked."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -28,23 +29,35 @@ DEFAULTS = TrainingConfig(
     max_new_tokens=0,
 )
 
-_positive: tuple[Callable[[Any], bool], str] = (lambda value: value > 0, "above 0")
-_share: tuple[Callable[[Any], bool], str] = (lambda value: 0 <= value < 1, "at least 0 and under 1")
-_at_least_0: tuple[Callable[[Any], bool], str] = (lambda value: value >= 0, "at least 0")
+_Rule = tuple[Callable[[Any], bool], str]
 
-_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "learning_rate": (lambda value: 0 < value <= 1, "above 0 and at most 1"),
-    "num_train_epochs": _positive,
-    "per_device_train_batch_size": _positive,
-    "gradient_accumulation_steps": _positive,
-    "max_length": (lambda value: value >= 8, "at least 8"),
-    "lora_r": _positive,
-    "lora_alpha": _positive,
+
+def _from(least: float, most: float) -> _Rule:
+    return (lambda value: least <= value <= most), f"from {least} to {most}"
+
+
+def _above_0(most: float) -> _Rule:
+    return (lambda value: 0 < value <= most), f"above 0 and at most {most}"
+
+
+_share: _Rule = (lambda value: 0 <= value < 1, "at least 0 and under 1")
+
+# The maxima are far beyond what anybody trains with: they stop slips of the hand, which would fail only after hours, or never end.
+_RULES: dict[str, _Rule] = {
+    "learning_rate": _above_0(1),
+    "num_train_epochs": _above_0(100_000),
+    "max_steps": _from(0, 1_000_000_000),
+    "per_device_train_batch_size": _from(1, 65_536),
+    "gradient_accumulation_steps": _from(1, 1_000_000),
+    "max_length": _from(8, 16_777_216),
+    "lora_r": _from(1, 65_536),
+    "lora_alpha": _from(1, 1_000_000),
     "lora_dropout": _share,
     "warmup_ratio": _share,
-    "weight_decay": _at_least_0,
-    "max_grad_norm": _at_least_0,
-    "save_steps": _positive,
+    "weight_decay": _from(0, 100),
+    "max_grad_norm": (lambda value: value >= 0 and math.isfinite(value), "a finite number, at least 0"),
+    "max_new_tokens": _from(0, 16_777_216),
+    "save_steps": _from(1, 1_000_000_000),
     "dtype": (lambda value: value in ("float32", "bfloat16"), "float32 or bfloat16"),
     "lr_scheduler_type": (
         lambda value: value in ("linear", "cosine", "constant", "constant_with_warmup"),

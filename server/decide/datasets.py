@@ -14,7 +14,12 @@ ERRORS_LISTED = 1000
 
 
 def line_errors(errors: Sequence[LineError]) -> Iterator[events_pb2.LineError]:
+    """As many as an event can hold; how many there are in all is told beside them."""
+    size = 0
     for error in errors[:ERRORS_LISTED]:
+        size += len(error.reason) + len(error.text)
+        if size > CHUNK_CHARACTERS:
+            return
         yield events_pb2.LineError(line=error.line, reason=error.reason, text=error.text)
 
 
@@ -56,9 +61,9 @@ def register(book: Book, name: str, sha256: str, md5: str, size: int, dataset: D
     columns = ExamplesRegistered(
         first_index=chunk[0].index,
         id=[example.id for example in chunk],
-        prompt=[_cut(example.prompt) for example in chunk],
-        expected=[_cut(example.expected) for example in chunk],
-        category=[_cut(example.category) for example in chunk],
+        prompt=[cut(example.prompt) for example in chunk],
+        expected=[cut(example.expected) for example in chunk],
+        category=[cut(example.category) for example in chunk],
     )
     return [Event(subject=subject, examples_registered=columns)]
 
@@ -66,6 +71,8 @@ def register(book: Book, name: str, sha256: str, md5: str, size: int, dataset: D
 def report(name: str, dataset: Dataset, *, skipped: bool) -> str:
     """What was found in a file and how to go on, for a person."""
     found, bad = len(dataset.examples), len(dataset.errors)
+    if not found and not bad:
+        return f"{name} is empty: it has no line to train on. Nothing was queued."
     if not bad:
         return f"{name}: {found:,} examples in the {dataset.form} form."
     lines = [f"{name}: {bad:,} of {dataset.lines:,} lines can't be read."]
@@ -85,11 +92,13 @@ def report(name: str, dataset: Dataset, *, skipped: bool) -> str:
 def _chunk(examples: Sequence[Example]) -> Sequence[Example]:
     size = 0
     for count, example in enumerate(examples[:CHUNK_EXAMPLES]):
-        size += sum(min(len(text), TEXT_LIMIT) for text in (example.prompt, example.expected, example.category))
+        size += sum(
+            min(len(text), TEXT_LIMIT) for text in (example.id, example.prompt, example.expected, example.category)
+        )
         if size > CHUNK_CHARACTERS and count:
             return examples[:count]
     return examples[:CHUNK_EXAMPLES]
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "…"
+def cut(text: str, limit: int = TEXT_LIMIT) -> str:
+    return text if len(text) <= limit else text[:limit] + "…"

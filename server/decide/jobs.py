@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from guessbook.projections import jobs as job_fold
 from guessbook.projections.book import Book
+from guessbook.projections.names import job_state
 from guessbook.proto.events_pb2 import (
     Event,
     JobLeased,
@@ -77,7 +78,7 @@ def resume(book: Book, name: str) -> Decision:
             job.id, f"{job.name} is back in the queue; it goes on after step {job.checkpoint_step}.", [event]
         )
     _refuse_finished(job, "resumed")
-    return Decision(job.id, f"{job.name} is not paused; it is {state_name(job.state)}.")
+    return Decision(job.id, f"{job.name} is not paused; it is {job_state(job.state)}.")
 
 
 def stop(book: Book, name: str) -> Decision:
@@ -86,7 +87,7 @@ def stop(book: Book, name: str) -> Decision:
         return Decision(job.id, f"{job.name} was asked to stop already; {_when(book, job)}.")
     _refuse_finished(job, "stopped")
     if job.state != JOB_STATE_ACTIVE:
-        return Decision(job.id, f"{job.name} is not running; it is {state_name(job.state)}.")
+        return Decision(job.id, f"{job.name} is not running; it is {job_state(job.state)}.")
     event = Event(subject=f"job/{job.id}", stop_requested=StopRequested())
     return Decision(job.id, f"{job.name} will stop and go back into the queue: {_when(book, job)}.", [event])
 
@@ -95,7 +96,7 @@ def snapshot(book: Book, name: str) -> Decision:
     job = _named(book, name, JOB_STATE_ACTIVE, "running")
     if job.state != JOB_STATE_ACTIVE:
         raise Refused(
-            f"{job.name} is {state_name(job.state)}; only a running job can take a snapshot",
+            f"{job.name} is {job_state(job.state)}; only a running job can take a snapshot",
             "Resume it, or wait for its turn.",
         )
     if not job.config.snapshots:
@@ -124,10 +125,6 @@ def lease(book: Book, trainer: str, epoch: int) -> Decision:
     run = job.run or f"run-{len(book.jobs.job_of_run) + 1:04d}"
     body = JobLeased(trainer=trainer, epoch=epoch, run=run)
     return Decision(job.id, f"{job.name} is yours.", [Event(subject=f"job/{job.id}", job_leased=body)])
-
-
-def state_name(state: "JobState.ValueType") -> str:
-    return JobState.Name(state).removeprefix("JOB_STATE_").lower()
 
 
 def _when(book: Book, job: Job) -> str:
@@ -165,5 +162,5 @@ def _resumable(book: Book, name: str) -> Job:
 def _refuse_finished(job: Job, done: str) -> None:
     if job.state in (JOB_STATE_COMPLETED, JOB_STATE_FAILED):
         raise Refused(
-            f"{job.name} has {state_name(job.state)}; it can't be {done}", "Submit its file again for a new run."
+            f"{job.name} has {job_state(job.state)}; it can't be {done}", "Submit its file again for a new run."
         )

@@ -1,11 +1,13 @@
 """How a command is turned down.
 
 Rejection
-├── Invalid    it makes no sense as it is
-├── Missing    what it names isn't there
-├── Refused    it makes sense, but not now
-├── Forbidden  it is not the sender's to ask
-└── Superseded its sender was replaced by another process
+├── Invalid          it makes no sense as it is
+├── Missing          what it names isn't there
+├── Refused          it makes sense, but not now
+├── Unauthenticated  nobody knows its sender
+├── Forbidden        it is not the sender's to ask
+├── Superseded       its sender was replaced by another process
+└── Stopping         the server is about to end
 """
 
 
@@ -29,9 +31,17 @@ class Refused(Rejection):
     pass
 
 
+class Unauthenticated(Rejection):
+    pass
+
+
 class Forbidden(Rejection):
     pass
 
 
 class Superseded(Rejection):
+    pass
+
+
+class Stopping(Rejection):
     pass

@@ -79,17 +79,19 @@ def _interrupt(job: Job, trainer: str, reason: str) -> list[Event]:
     return events
 
 
-def admit(book: Book, producer: str, epoch: int, events: Iterable[Event]) -> None:
+def admit(book: Book, producer: str, epoch: int, events: Iterable[Event], subjects: Iterable[str]) -> None:
     """Whether a producer may append these. Raises Forbidden for what only the server says, Superseded for a job that another has."""
-    for event in events:
-        body = event.WhichOneof("body")
-        if body not in PRODUCED:
-            raise Forbidden(
-                f"a producer may not append {body or 'an event of an unknown kind'}", "Only the server decides that."
-            )
-        kind, _, identity = event.subject.partition("/")
+    bodies = {event.WhichOneof("body") for event in events}
+    if not bodies <= PRODUCED:
+        named = ", ".join(sorted(body or "an event of an unknown kind" for body in bodies - PRODUCED))
+        raise Forbidden(f"a producer may not append {named}", "Only the server decides that.")
+    for subject in subjects:
+        kind, _, identity = subject.partition("/")
         job = book.jobs.jobs.get(book.jobs.job_of_run.get(identity, "") if kind == "run" else identity)
-        if job and job.state == JOB_STATE_ACTIVE and (job.trainer, job.epoch) != (producer, epoch):
+        if job is None or not job.trainer:
+            continue
+        # What an older process left in its spool counts as long as nobody else had the job since.
+        if job.trainer != producer or (job.state == JOB_STATE_ACTIVE and job.epoch != epoch):
             raise Superseded(
                 f"job {job.id} belongs to trainer {job.trainer} now",
                 "Stop working on it; what was not sent is kept in the spool.",
