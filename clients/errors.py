@@ -5,7 +5,10 @@ GuessbookError
 ├── Rejected          the server understood and said no
 ├── NotFound          there is no such job, run, example ...
 ├── Invalid           the request makes no sense as it is
-└── Fenced            another process took this producer's place
+├── Fenced            another process took this producer's place
+├── SpoolFull         too much waits for the server already
+├── Unauthenticated   the server doesn't know the token, or there was none
+└── Forbidden         the token's role may not do this
 
 Each says what happened and, in `hint`, what to do next. `exit_code` is what the CLI exits with, and stays the same.
 """
@@ -39,3 +42,15 @@ class Rejected(GuessbookError):
 
 class Fenced(GuessbookError):
     exit_code = 6
+
+
+class Unauthenticated(GuessbookError):
+    exit_code = 7
+
+
+class Forbidden(GuessbookError):
+    exit_code = 8
+
+
+class SpoolFull(GuessbookError):
+    exit_code = 9

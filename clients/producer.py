@@ -2,37 +2,46 @@
 
     record() ─memory─▶ spool thread ─SQLite, fsync─▶ stream thread ─Append─▶ server ─Ack─▶ spool drops the batch
 
-If the server goes, recording goes on and the spool grows; when it is back the spool drains in order. The server stores the last sequence number
-together with the events, so each batch is stored once.
+If the server goes, recording goes on and the spool grows up to its bound; when it is back the spool drains in order. The server stores the last
+sequence number together with the events, so each batch is stored once. What doesn't fit is refused, never dropped.
 """
 
 import logging
 import queue
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Literal, Self, TypeAlias
 
 import grpc
 
-from guessbook.clients.connection import CHANNEL_OPTIONS, translate
-from guessbook.clients.errors import GuessbookError, Invalid, Unreachable
-from guessbook.proto import events_pb2, log_pb2
-from guessbook.proto.log_pb2_grpc import LogStub
-from guessbook.store.spool import Spool
+from guessbook.clients.backoff import Backoff
+from guessbook.clients.connection import Token, channel, translate
+from guessbook.clients.errors import GuessbookError, Invalid, SpoolFull, Unreachable
+from guessbook.proto import events_pb2, log_pb2, raw_pb2
+from guessbook.store.spool import NoRoom, Spool
 
 EVENT_LIMIT = 1024 * 1024  # bytes of one event
 BATCH_EVENTS = 256
 BATCH_BYTES = 1024 * 1024
 LINGER_S = 0.02  # events that come this close together share one fsync
 IN_FLIGHT = 5  # batches sent and not acknowledged
-BACKOFF_S = (0.2, 5.0)
+SPOOL_BYTES = 1024**3  # of events that wait for the server
+MEMORY_BYTES = 64 * 1024**2  # of those that wait for the disk
+NO_ROOM_RETRY_S = 1.0  # a full disk may have room again
 # Another attempt can't help: the server understood, and will say no again.
-_FINAL = {grpc.StatusCode.ABORTED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED}
+_FINAL = {
+    grpc.StatusCode.ABORTED,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED,
+}
 
 _log = logging.getLogger(__name__)
+
+WhenFull: TypeAlias = Literal["raise", "block"]
 
 
 class Producer:
@@ -40,20 +49,35 @@ class Producer:
 
     `name` is the producer's identity for ever; a newer process with the same name fences an older one. `spool` is a file. With `trainer` the
     server watches the stream and calls the trainer's job interrupted if it stays away.
+
+    When `spool_bytes` of events wait for the server, or 64 MiB for the disk, `record` raises SpoolFull, or with `when_full="block"` waits for room.
+    A context: entering starts it, leaving closes it.
     """
 
     def __init__(
-        self, name: str, spool: Path, address: str, trainer: events_pb2.TrainerConnected | None = None
+        self,
+        name: str,
+        spool: Path,
+        address: str,
+        trainer: events_pb2.TrainerConnected | None = None,
+        token: Token | None = None,
+        *,
+        spool_bytes: int = SPOOL_BYTES,
+        when_full: WhenFull = "raise",
     ) -> None:
         self.name = name
         self.address = address
+        self._token = token
         self.failure: GuessbookError | None = None  # set once, when no attempt can help any more
         self.epoch = 0
         self._trainer = trainer
         self._spool = Spool(spool)
         self._queue: queue.SimpleQueue[events_pb2.Event | None] = queue.SimpleQueue()
         self._changed = threading.Condition()  # guards what follows
+        self._spool_bytes = spool_bytes
+        self._when_full = when_full
         self._unspooled = 0
+        self._unspooled_bytes = 0
         self._unacknowledged = len(self._spool)
         self._acknowledged = 0  # the highest sequence the server has
         self._closing = False
@@ -63,8 +87,19 @@ class Producer:
         self._streamer = threading.Thread(target=self._stream_batches, name="producer-stream", daemon=True)
 
     def start(self) -> None:
-        self._spooler.start()
-        self._streamer.start()
+        """Begins to spool and to send. A second time it does nothing."""
+        if not self._spooler.ident:
+            self._spooler.start()
+            self._streamer.start()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def wait_welcome(self, timeout: float) -> int:
         """Waits until the server has taken this producer in and returns its epoch. Raises Unreachable or the failure."""
@@ -76,13 +111,38 @@ class Producer:
         return self.epoch
 
     def record(self, event: events_pb2.Event) -> None:
-        """Takes an event over; it must not be changed any more. Costs microseconds. Raises Invalid above 1 MiB."""
-        if event.ByteSize() > EVENT_LIMIT:
-            raise Invalid(f"an event of {event.ByteSize():,} bytes is over the limit of {EVENT_LIMIT:,}", "Split it.")
+        """Takes an event over; it must not be changed any more. From any thread, and in microseconds while there is room.
+
+        Raises Invalid above 1 MiB. Where there is no room, raises SpoolFull and has not taken the event; or blocks until there is room or the
+        producer's failure, which it raises then.
+        """
         event.occurred_at_us = time.time_ns() // 1000
+        size = event.ByteSize()
+        if size > EVENT_LIMIT:
+            raise Invalid(f"an event of {size:,} bytes is over the limit of {EVENT_LIMIT:,}", "Split it.")
         with self._changed:
+            if not self._has_room(size):
+                self._make_room(size)
             self._unspooled += 1
-        self._queue.put(event)
+            self._unspooled_bytes += size
+            self._queue.put(event)  # inside, so that the order is that of the room
+
+    def _has_room(self, size: int) -> bool:
+        waiting = self._unspooled_bytes + size
+        return waiting <= MEMORY_BYTES and waiting + self._spool.size_bytes <= self._spool_bytes
+
+    def _make_room(self, size: int) -> None:
+        if self._when_full == "block":
+            self._changed.wait_for(lambda: self._has_room(size) or self.failure or self._closing)
+            if self._has_room(size):
+                return
+            if self.failure:
+                raise self.failure
+        raise SpoolFull(
+            f"{self._spool.size_bytes + self._unspooled_bytes:,} bytes of events wait for the server at {self.address} already; "
+            "the spool takes no more",
+            "What was recorded is kept. Start the server, or make room on its disk, and the spool drains by itself.",
+        )
 
     @property
     def pending(self) -> int:
@@ -117,7 +177,7 @@ class Producer:
 
     def _spool_events(self) -> None:
         while (event := self._queue.get()) is not None:
-            batch = log_pb2.Batch(events=[event])
+            batch = events_pb2.Events(events=[event])
             size = event.ByteSize()
             deadline = time.monotonic() + LINGER_S
             last = False
@@ -131,23 +191,42 @@ class Producer:
                     break
                 batch.events.append(event)
                 size += event.ByteSize()
-            self._spool.append(batch.SerializeToString())
+            if not self._store(batch.SerializeToString()):
+                return
             with self._changed:
                 self._unspooled -= len(batch.events)
+                self._unspooled_bytes -= size
                 self._unacknowledged += 1
                 self._changed.notify_all()
             if last:
                 return
 
+    def _store(self, payload: bytes) -> bool:
+        """Tries until the disk takes it: what was recorded meanwhile waits in memory. False: closed before that."""
+        said = False
+        while True:
+            try:
+                self._spool.append(payload)
+            except NoRoom as error:
+                if not said:
+                    _log.error("the spool can't be written: %s. It is tried again; make room on its disk.", error)
+                said = True
+            else:
+                return True
+            with self._changed:
+                if self._changed.wait_for(lambda: self._closing, NO_ROOM_RETRY_S):
+                    _log.error("%d events could not be written to the spool and are lost", self._unspooled)
+                    return False
+
     # ---- the stream thread ----
 
     def _stream_batches(self) -> None:
-        pause = BACKOFF_S[0]
+        backoff = Backoff()
         while not self._stopped():
             welcomed = self._acknowledged
             try:
-                with grpc.insecure_channel(self.address, options=CHANNEL_OPTIONS) as channel:
-                    self._stream_once(LogStub(channel))
+                with channel(self.address, self._token) as connection:
+                    self._stream_once(connection)
             except grpc.RpcError as error:
                 if self._stopped():
                     return
@@ -155,15 +234,22 @@ class Producer:
                     self._fail(translate(error, self.address))
                     return
                 _log.info("the stream to %s broke: %s", self.address, translate(error, self.address))
-            pause = BACKOFF_S[0] if self._acknowledged > welcomed else min(pause * 2, BACKOFF_S[1])
+            if self._acknowledged > welcomed:
+                backoff.reset()
             with self._changed:
-                self._changed.wait_for(lambda: self._closing, pause * random.uniform(0.5, 1.0))
+                self._changed.wait_for(lambda: self._closing, backoff.next())
 
-    def _stream_once(self, log: LogStub) -> None:
+    def _stream_once(self, connection: grpc.Channel) -> None:
+        # The spool's bytes go out as they are: raw.proto has the same messages as log.proto on the wire.
+        append = connection.stream_stream(
+            "/guessbook.v1.Log/Append",
+            request_serializer=raw_pb2.AppendRequest.SerializeToString,
+            response_deserializer=log_pb2.AppendResponse.FromString,
+        )
         window = threading.Semaphore(IN_FLIGHT)
         welcome = threading.Event()
         ended = threading.Event()
-        call: Any = log.Append(self._requests(window, welcome, ended))
+        call: Any = append(self._requests(window, welcome, ended))
         with self._changed:
             self._cancel = call.cancel
             if self._closing:
@@ -185,8 +271,8 @@ class Producer:
 
     def _requests(
         self, window: threading.Semaphore, welcome: threading.Event, ended: threading.Event
-    ) -> Iterator[log_pb2.AppendRequest]:
-        yield log_pb2.AppendRequest(hello=log_pb2.Hello(producer=self.name, epoch=self.epoch, trainer=self._trainer))
+    ) -> Iterator[raw_pb2.AppendRequest]:
+        yield raw_pb2.AppendRequest(hello=log_pb2.Hello(producer=self.name, epoch=self.epoch, trainer=self._trainer))
         welcome.wait()
         sent = self._acknowledged
         while not ended.is_set():
@@ -202,9 +288,7 @@ class Producer:
                 continue
             window.acquire()
             sent, payload = row
-            batch = log_pb2.Batch.FromString(payload)
-            batch.sequence = sent
-            yield log_pb2.AppendRequest(batch=batch)
+            yield raw_pb2.AppendRequest(batch=raw_pb2.Batch(sequence=sent, events=payload))
 
     def _welcomed(self, welcome: log_pb2.Welcome) -> None:
         self.epoch = welcome.epoch

@@ -3,6 +3,7 @@
 Knows the order of things and the events at its turns. Doesn't know where jobs come from or where events go.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from guessbook.trainer import checkpoint
 from guessbook.trainer.base_model import BaseModel, load_base_model
 from guessbook.trainer.callback import BookCallback
 from guessbook.trainer.device import device_name
-from guessbook.trainer.encoding import Encoder
+from guessbook.trainer.encoding import Encoded, Encoder
 from guessbook.trainer.errors import UnusableExample
 from guessbook.trainer.observation import track
 from guessbook.trainer.orders import Ending, Orders
@@ -27,6 +28,8 @@ from guessbook.trainer.schedule import total_steps, tracked_indices
 from guessbook.trainer.snapshot import Snapshots
 from guessbook.trainer.training import ExampleLossTrainer, add_adapter, training_arguments
 from guessbook.trainer.version import slug, store_adapter
+
+_log = logging.getLogger("guessbook.trainer")
 
 
 @dataclass
@@ -74,7 +77,7 @@ class Assignment:
         trainer.add_callback(callback)
 
         resumed = self._resume()
-        self._announce(base, model, total, [one.example.index for one in tracked], len(examples))
+        self._announce(base, model, total, [one.example.index for one in tracked], encoded)
         if self.progress.step < total:
             trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
         elif resumed:  # killed between its last step and its version; the Trainer would take one step more
@@ -85,7 +88,7 @@ class Assignment:
         return Ending.COMPLETED, 0
 
     def _examples(self) -> list[Example]:
-        examples = read_dataset(self._artifacts.path(self.lease.job.dataset)).examples
+        examples = read_dataset(self._artifacts.verified_path(self.lease.job.dataset)).examples
         if not examples:
             raise UnusableExample("the dataset has no example that can be read", "Submit a file with at least one.")
         return examples
@@ -101,23 +104,36 @@ class Assignment:
         checkpoint.discard_after(self.folder, self.progress.step)
         return last
 
-    def _announce(self, base: BaseModel, model: PeftModel, total: int, tracked: list[int], examples: int) -> None:
+    def _announce(
+        self, base: BaseModel, model: PeftModel, total: int, tracked: list[int], encoded: list[Encoded]
+    ) -> None:
         job, run = self.lease.job, self.lease.run
         if self.past.started:
             self._record_job(job_resumed=JobResumed(step=self.progress.step, run=run))
             return
+        truncated, cut = sum(one.truncated for one in encoded), sum(one.answer_cut for one in encoded)
+        if truncated:
+            _log.warning(
+                "%d of %d examples are longer than max_length (%d tokens) and are cut, %d of them in their answers.",
+                truncated,
+                len(encoded),
+                self.config.max_length,
+                cut,
+            )
         trainable, parameters = model.get_nb_trainable_parameters()
         started = RunStarted(
             job=job.id,
             dataset=job.dataset,
             config=job.config,
             total_steps=total,
-            examples=examples,
+            examples=len(encoded),
             tracked=tracked,
             device=device_name(),
             trainable_parameters=trainable,
             parameters=parameters,
             base_model_sha256=base.sha256,
+            truncated_examples=truncated,
+            cut_answers=cut,
         )
         self.record(Event(subject=f"run/{run}", run_started=started))
         self._record_job(job_started=JobStarted(run=run))

@@ -12,6 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from guessbook.proto.events_pb2 import CheckpointSaved, Event, StepCompleted, TrainingConfig
 from guessbook.trainer import checkpoint
+from guessbook.trainer.losses import half_precision
 from guessbook.trainer.orders import Ending, Orders
 from guessbook.trainer.progress import Progress
 from guessbook.trainer.schedule import snapshot_due
@@ -83,7 +84,7 @@ class BookCallback(TrainerCallback):
             tokens_per_second=visits.tokens / seconds,
             epoch=state.epoch,
             example_index=visits.index,
-            example_loss=visits.loss,
+            example_loss=half_precision(visits.loss),
         )
         self._record(Event(subject=self._subject, step_completed=step))
         self.progress.step = state.global_step

@@ -25,7 +25,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")  # the log is no place for progress b
 import transformers
 
 from guessbook.clients.client import Guessbook
-from guessbook.clients.errors import Fenced, GuessbookError, Rejected, Unreachable
+from guessbook.clients.errors import Fenced, GuessbookError, Invalid, Rejected, SpoolFull, Unreachable
 from guessbook.clients.producer import Producer
 from guessbook.proto.control_pb2 import LeaseJobResponse
 from guessbook.proto.events_pb2 import Event, JobCompleted, JobPaused, JobStopped, TrainerConnected
@@ -60,9 +60,12 @@ class Daemon:
         self.once = once
         self.leaving = threading.Event()
         self._wake = threading.Event()
-        self._book = Guessbook(address)
+        self._book = Guessbook(address, self._token)
         connected = TrainerConnected(device=device_name(), host=socket.gethostname(), pid=os.getpid())
-        self._producer = Producer(name, home.spool / f"{name}.sqlite", address, connected)
+        self._producer = Producer(name, home.spool / f"{name}.sqlite", address, connected, self._token)
+
+    def _token(self) -> str:
+        return self.home.token("trainer")
 
     def leave(self) -> None:
         self.leaving.set()
@@ -70,17 +73,18 @@ class Daemon:
 
     def run(self) -> None:
         """Works until the queue is empty (`once`) or it is told to leave. Raises Fenced if a newer process took its name."""
-        self._producer.start()
         try:
+            self._until_answered(self._check_folder)
+            self._producer.start()
             epoch = self._until_answered(lambda: self._producer.wait_welcome(RETRY_S))
             _log.info("Connected to %s as %s, on %s.", self.address, self.name, device_name())
             head = self._until_answered(lambda: self._book.head().position)
-            with Subscription(self.address, ["job/"], head + 1, lambda event: self._wake.set()):
+            with Subscription(self.address, ["job/"], head + 1, lambda event: self._wake.set(), self._token):
                 self._work(epoch)
         except Leaving:
             _log.info("Told to exit.")
         finally:
-            if not self._producer.close(CLOSE_S):
+            if not self._producer.close(CLOSE_S if self._producer.epoch else 0):
                 _log.info("The server did not take everything yet; the rest is kept in %s.", self.home.spool)
             self._book.close()
 
@@ -104,7 +108,7 @@ class Daemon:
         past = self._until_answered(lambda: read_past(self._book, lease.run))
         orders = Orders(job, self.leaving)
         assignment = Assignment(lease, past, self.home, orders, self._producer.record, self._check)
-        with Subscription(self.address, [f"job/{job.id}"], head + 1, orders.apply):
+        with Subscription(self.address, [f"job/{job.id}"], head + 1, orders.apply, self._token):
             try:
                 ending, request = assignment.carry_out()
             except Fenced:
@@ -120,7 +124,7 @@ class Daemon:
         release_memory()
         if answer:
             answer.subject = f"job/{job.id}"
-            self._producer.record(answer)
+            self._until_answered(lambda: self._producer.record(answer))
             _log.info("Job %s: %s at step %d.", job.id, answer.WhichOneof("body"), assignment.progress.step)
 
     def _answer(self, ending: Ending, request: int, assignment: Assignment) -> Event | None:
@@ -133,6 +137,15 @@ class Daemon:
         if ending is Ending.STOPPED:
             return Event(causation=request, job_stopped=JobStopped(step=step, checkpoint=checkpoint))
         return None
+
+    def _check_folder(self) -> None:
+        """A trainer reads datasets from the data folder and leaves versions there: another folder's jobs would all fail here."""
+        theirs = self._book.status().home
+        if not self.home.is_at(theirs):
+            raise Invalid(
+                f"the server at {self.address} has another data folder: {theirs}, not {self.home.root}",
+                "Start the trainer with that --home, or with the --address of the server that has this one. No job was taken.",
+            )
 
     def _check(self) -> None:
         if self._producer.failure:
@@ -151,7 +164,7 @@ class Daemon:
             self._check()
             try:
                 return ask()
-            except (Unreachable, Rejected) as error:
+            except (Unreachable, Rejected, SpoolFull) as error:
                 if not said:
                     _log.warning("%s. Waiting; it is tried again every second. %s", error, error.hint)
                     said = True

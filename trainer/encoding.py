@@ -27,6 +27,7 @@ class Encoded:
     input_ids: npt.NDArray[np.int32]
     prompt_length: int
     truncated: bool
+    answer_cut: bool = False  # of an example with a prompt: no guess that was learned from this can be right
 
     @property
     def prompt(self) -> npt.NDArray[np.int32]:
@@ -64,14 +65,15 @@ class Encoder:
         if not prompt:
             # A causal model predicts from something: the first token of a text without a prompt is given, not guessed.
             prompt, answer = answer[:1], answer[1:]
-        whole = len(prompt) + len(answer)
+        whole_prompt, whole_answer = len(prompt), len(answer)
         prompt = prompt[-max(self.max_length - 1, 1) :]
         answer = answer[: max(self.max_length - len(prompt), 1)]
         return Encoded(
             example.index,
             np.array(prompt + answer, dtype=np.int32),
             len(prompt),
-            truncated=len(prompt) + len(answer) < whole,
+            truncated=len(prompt) + len(answer) < whole_prompt + whole_answer,
+            answer_cut=len(answer) < whole_answer and bool(example.prompt or example.turns),
         )
 
     def _prompt(self, example: Example) -> tuple[list[int], int]:

@@ -1,4 +1,4 @@
-"""What `guessbook doctor` looks at: each check finds one thing and says what to do about it. Prints nothing."""
+"""What `guessbook doctor` looks at on this machine: each check finds one thing and says what to do about it. Prints nothing."""
 
 import os
 import shutil
@@ -14,14 +14,12 @@ from typing import Literal
 from guessbook.clients.cli import wording
 from guessbook.clients.cli.parts import serving
 from guessbook.clients.cli.verify import check_log
-from guessbook.clients.client import Guessbook
-from guessbook.clients.errors import GuessbookError
 from guessbook.store.home import Home
 
 LITTLE_DISK = 5_000_000_000  # a model, its checkpoints and an adapter take a few GB
 PORTS = {"server": 7430, "dashboard": 7431}
 EXTRAS = {
-    "server": ["lmdb", "zstandard"],
+    "server": ["lmdb", "zstandard", "cryptography", "prometheus_client"],
     "trainer": ["torch", "transformers", "peft", "accelerate", "safetensors", "gguf"],
     "dashboard": ["dash", "dash_mantine_components", "dash_ag_grid", "uvicorn"],
 }
@@ -98,24 +96,15 @@ def port(name: str, home: Home) -> Finding:
     return Finding(f"port {number}", "ok", "in use by this book's parts" if taken else f"free for the {name}")
 
 
-def server_reachable(home: Home) -> Finding:
-    try:
-        with Guessbook(home.address()) as book:
-            status = book.status()
-    except GuessbookError as error:
-        return Finding("reachable", "warn", str(error), error.hint)
-    return Finding("reachable", "ok", f"{home.address()}, version {status.server_version}, head {status.head}")
-
-
-def trainer_connected(home: Home) -> Finding:
-    try:
-        with Guessbook(home.address()) as book:
-            connected = [trainer.id for trainer in book.status().trainers if trainer.connected]
-    except GuessbookError:
-        return Finding("connected", "warn", "unknown without a server", "Start one: guessbook up")
-    if not connected:
-        return Finding("connected", "warn", "no trainer", "Jobs wait until one comes: guessbook trainer")
-    return Finding("connected", "ok", ", ".join(connected))
+def secrets_private(home: Home) -> Finding:
+    """Whether tokens and keys are their owner's alone."""
+    places = [place for place in (home.tokens, home.signing_key.parent) if place.is_dir()]
+    files = [file for place in places if os.access(place, os.R_OK | os.X_OK) for file in place.iterdir()]
+    open_ones = [path for path in (*places, *files) if path.stat().st_mode & 0o077 and path.suffix != ".pub"]
+    if open_ones:
+        names = " ".join(str(path) for path in open_ones)
+        return Finding("permissions", "fail", f"others may read or write {names}", f"chmod go= {names}")
+    return Finding("permissions", "ok", "tokens and keys are their owner's alone" if places else "no tokens yet")
 
 
 def log_sound(home: Home) -> Finding:
@@ -131,16 +120,15 @@ def log_sound(home: Home) -> Finding:
     return Finding("log", "ok", f"{verdict['head']} events, all sound")
 
 
-def all_checks(home: Home) -> list[Callable[[], Finding]]:
-    """The checks in the order they are shown."""
+def local_checks(home: Home) -> list[Callable[[], Finding]]:
+    """What is looked at on this machine, in the order it is shown."""
     return [
         python,
         *(lambda name=name: extra(name) for name in EXTRAS),
         accelerator,
         lambda: home_writable(home),
+        lambda: secrets_private(home),
         lambda: disk(home),
         *(lambda name=name: port(name, home) for name in PORTS),
-        lambda: server_reachable(home),
-        lambda: trainer_connected(home),
         lambda: log_sound(home),
     ]

@@ -10,7 +10,7 @@ from guessbook.store.home import Home
 
 
 def dashboard(
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 7431,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 7431,
     as_json: AsJson = False,
 ) -> None:
     """Run the dashboard in the foreground, until Ctrl-C. It prints the link to open.

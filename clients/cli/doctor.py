@@ -1,13 +1,15 @@
 """`guessbook doctor`."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import typer
 from rich.text import Text
 
-from guessbook.clients.cli.checks import all_checks
+from guessbook.clients.cli.checks import Finding, local_checks
 from guessbook.clients.cli.options import AsJson
 from guessbook.clients.cli.output import out, print_json, waiting
+from guessbook.clients.cli.server_checks import all_about
 from guessbook.store.home import Home
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
@@ -20,10 +22,9 @@ def doctor(as_json: AsJson = False) -> None:
     """
     findings = []
     with waiting("looking …"):
-        for check in all_checks(Home.default()):
-            findings.append(check())
+        for found in _findings(Home.default()):
+            findings.append(found)
             if not as_json:
-                found = findings[-1]
                 out.print(
                     Text(f"{found.level:<5}", style=STYLES[found.level]) + Text(f"{found.name:<12} {found.message}"),
                     soft_wrap=True,
@@ -34,3 +35,9 @@ def doctor(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"ok": sound, "checks": [asdict(found) for found in findings]})
     raise typer.Exit(0 if sound else 1)
+
+
+def _findings(home: Home) -> Iterator[Finding]:
+    for check in local_checks(home):
+        yield check()
+    yield from all_about(home)

@@ -12,8 +12,8 @@ WIDE = 110  # from this many columns on the list shows the expected answers too
 GUESS_LIMIT = 280  # characters of a guess in a story, unless the whole is asked for
 
 
-def table(answer: history_pb2.ListExamplesResponse, width: int) -> RenderableType:
-    """One line per example: state, prompt, latest guess, learned at."""
+def table(answer: history_pb2.ListExamplesResponse, width: int, caution: str = "") -> RenderableType:
+    """One line per example: state, prompt, latest guess, learned at. `caution`: what to know of the run, in a sentence."""
     if not answer.examples:
         return Text(f"No example matches ({answer.total} in all).")
     wide = width >= WIDE
@@ -41,7 +41,7 @@ def table(answer: history_pb2.ListExamplesResponse, width: int) -> RenderableTyp
         view.add_row(*cells)
     shown, matching, total = len(answer.examples), answer.matching, answer.total
     footer = f"{shown} of {matching}" + (f" that match, {total} in all" if matching != total else "")
-    return Group(view, Text(footer))
+    return Group(view, Text(footer), *([Text(caution, style="yellow")] if caution else []))
 
 
 def story(trajectory: history_pb2.Trajectory, width: int, *, full: bool = False) -> RenderableType:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from guessbook.clients import cautions
 from guessbook.clients.cli import example_view
 from guessbook.clients.cli.options import AsJson, AtOption, RunArgument, State
 from guessbook.clients.cli.output import out, show
@@ -15,7 +16,7 @@ def examples(
     state: Annotated[list[State] | None, typer.Option(help="Only these states; may be repeated.")] = None,
     search: Annotated[str, typer.Option(metavar="TEXT", help="In the prompt, the expected answer or any guess.")] = "",
     sort: Annotated[str, typer.Option(help="index, loss, learned, change or state; -loss turns it round.")] = "index",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
     at: AtOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -26,4 +27,5 @@ def examples(
     states = [one.number() for one in state or []]
     with Guessbook() as book:
         answer = book.examples(run, at, states=states, search=search, sort=sort, limit=limit)
-    show(answer, example_view.table(answer, out.width), as_json)
+        caution = cautions.cut(book.run(run, at))
+    show(answer, example_view.table(answer, out.width, caution), as_json)

@@ -1,7 +1,5 @@
 """Following a job while it trains: its steps, snapshots and changing guesses, as they come. Knows no verb."""
 
-import random
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
@@ -11,32 +9,37 @@ from rich.text import Text
 from guessbook.clients.cli import wording
 from guessbook.clients.cli.output import err
 from guessbook.clients.client import Guessbook
-from guessbook.clients.errors import GuessbookError, Unreachable
-from guessbook.proto import events_pb2, history_pb2, log_pb2
+from guessbook.clients.errors import GuessbookError
+from guessbook.clients.reading import Answer
+from guessbook.proto import events_pb2, history_pb2
 
-LONGEST_PAUSE_S = 5.0
 CHANGES_SHOWN = 3  # changed guesses printed per snapshot
 QUIET_STEPS = 10  # where there is no terminal to draw on, a line every so many steps
 
 
-def subscription(book: Guessbook, position: int, subjects: Sequence[str]) -> Iterator[log_pb2.ReadResponse]:
-    """Like `Guessbook.subscribe`, but comes back by itself when the server does, where it left off."""
-    pause = 0.2
-    lost = False
-    while True:
-        try:
-            for answer in book.subscribe(position, subjects):
-                if lost:
-                    err.print("the server is back")
-                lost, pause = False, 0.2
-                position = max(position, answer.next)
-                yield answer
-        except Unreachable:
-            if not lost:
-                err.print("the server is gone; waiting for it (Ctrl-C ends)", style="yellow")
-            lost = True
-        time.sleep(pause * random.uniform(0.5, 1.0))
-        pause = min(pause * 2, LONGEST_PAUSE_S)
+class Line:
+    """Says once that the server is gone, and once that it is back."""
+
+    def __init__(self) -> None:
+        self._lost = False
+
+    def lost(self, error: GuessbookError) -> None:
+        if not self._lost:
+            err.print(Text(f"{error}; waiting for it (Ctrl-C ends)", style="yellow"))
+        self._lost = True
+
+    def stands(self) -> None:
+        if self._lost:
+            err.print("the server is back")
+        self._lost = False
+
+
+def following(book: Guessbook, position: int, subjects: Sequence[str]) -> Iterator[Answer]:
+    """`Guessbook.subscribe`, with a word for the person who waits when the server goes and when it is back."""
+    line = Line()
+    for answer in book.subscribe(position, subjects, on_lost=line.lost):
+        line.stands()
+        yield answer
 
 
 class Follower:
@@ -63,7 +66,7 @@ class Follower:
 
     def follow(self, position: int, check: Callable[[], None] = lambda: None) -> events_pb2.Event:
         """Prints until the job is over and returns the event that says so. `check` may raise to give up."""
-        answers = subscription(self._book, position, [f"job/{self._job}", "run/"])
+        answers = following(self._book, position, [f"job/{self._job}", "run/"])
         with self._progress:
             for answer in answers:
                 check()

@@ -5,11 +5,11 @@ Imports neither torch nor the server, so that `guessbook --help` answers at once
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from guessbook.clients.cli.dashboard import dashboard
 from guessbook.clients.cli.demo import demo
@@ -19,6 +19,7 @@ from guessbook.clients.cli.examples import examples
 from guessbook.clients.cli.log import log
 from guessbook.clients.cli.output import complain
 from guessbook.clients.cli.pause import pause
+from guessbook.clients.cli.prove import prove
 from guessbook.clients.cli.queue import queue
 from guessbook.clients.cli.replay import replay
 from guessbook.clients.cli.resume import resume
@@ -28,6 +29,9 @@ from guessbook.clients.cli.snapshot import snapshot
 from guessbook.clients.cli.status import status
 from guessbook.clients.cli.stop import stop
 from guessbook.clients.cli.submit import submit
+from guessbook.clients.cli.token_create import create
+from guessbook.clients.cli.token_list import list_tokens
+from guessbook.clients.cli.token_revoke import revoke
 from guessbook.clients.cli.trainer import trainer
 from guessbook.clients.cli.up import up
 from guessbook.clients.cli.verify import verify
@@ -38,8 +42,11 @@ PANELS: dict[str, list[Callable[..., None]]] = {
     "Run": [demo, up, server, trainer, dashboard],
     "Train": [submit, queue, pause, resume, stop, snapshot],
     "Look": [status, runs, examples, example, replay, versions],
-    "Trust": [log, verify, doctor],
+    "Trust": [log, verify, prove, doctor],
 }
+
+
+TOKEN_VERBS: dict[str, Callable[..., None]] = {"create": create, "list": list_tokens, "revoke": revoke}
 
 
 def set_home(value: str | None) -> str | None:
@@ -92,12 +99,25 @@ def command() -> TyperGroup:
     for panel, verbs in PANELS.items():
         for verb in verbs:
             app.command(rich_help_panel=panel)(verb)
+    tokens = typer.Typer(no_args_is_help=True, help="Say who may call the server: make, list and revoke tokens.")
+    for name, verb in TOKEN_VERBS.items():
+        tokens.command(name)(verb)
+    app.add_typer(tokens, name="token", rich_help_panel="Trust")
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
     where = [option for option in group.params if option.name in ("home", "address")]
-    for registered in group.commands.values():
+    for _, registered in verbs_of(group):
         registered.params.extend(where)
     return group
+
+
+def verbs_of(group: TyperGroup) -> Iterator[tuple[str, TyperCommand]]:
+    """Each verb and its command; one of a group as "token create"."""
+    for name, registered in group.commands.items():
+        if isinstance(registered, TyperGroup):
+            yield from ((f"{name} {verb}", command) for verb, command in verbs_of(registered))
+        elif isinstance(registered, TyperCommand):
+            yield name, registered
 
 
 def main() -> None:

@@ -11,13 +11,12 @@ from guessbook.proto import events_pb2, history_pb2
 
 def parse_at(text: str) -> history_pb2.At:
     """A point in the log: a position ("120") or a time ("2025-11-17T10:30", local unless it says otherwise)."""
-    if text.isdecimal():
-        return history_pb2.At(position=int(text))
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        if text.isdecimal():
+            return history_pb2.At(position=int(text))
+        return history_pb2.At(time_us=int(datetime.fromisoformat(text).timestamp() * 1_000_000))
+    except (ValueError, OverflowError) as error:  # also what no log is old or long enough for
         raise typer.BadParameter(f"{text!r} is neither a position nor an ISO 8601 time") from error
-    return history_pb2.At(time_us=int(moment.timestamp() * 1_000_000))
 
 
 class Priority(StrEnum):
@@ -44,6 +43,22 @@ class State(StrEnum):
 
     def number(self) -> history_pb2.ExampleState.ValueType:
         return history_pb2.ExampleState.Value(f"EXAMPLE_STATE_{self.name}")
+
+
+class Role(StrEnum):
+    """What a token may do; the names are those of the .proto, without its prefix."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    TRAINER = "trainer"
+    ADMIN = "admin"
+
+    def number(self) -> events_pb2.Role.ValueType:
+        return events_pb2.Role.Value(f"ROLE_{self.name}")
+
+    @classmethod
+    def of(cls, number: events_pb2.Role.ValueType) -> "Role":
+        return cls[events_pb2.Role.Name(number).removeprefix("ROLE_")]
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]

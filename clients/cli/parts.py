@@ -15,7 +15,7 @@ from typing import Self
 
 from guessbook.clients.cli.output import err, print_json
 from guessbook.clients.client import Guessbook
-from guessbook.clients.errors import GuessbookError, Invalid, Rejected, Unreachable
+from guessbook.clients.errors import GuessbookError, Invalid, Rejected, Unauthenticated, Unreachable
 from guessbook.store.home import Home
 
 START_TIMEOUT_S = 120.0
@@ -179,15 +179,32 @@ class Parts:
 
 
 def serving(home: Home) -> bool:
-    """Whether a server answers where the data folder says one is."""
+    """Whether this data folder's server answers where the folder says it is."""
     if not home.address_file.exists():
         return False
     try:
-        with Guessbook(home.address_file.read_text().strip()) as book:
-            book.head()
-    except Unreachable:
+        with Guessbook(home.address_file.read_text().strip(), home.token) as book:
+            return home.is_at(book.status().home)
+    except (Unreachable, Unauthenticated):  # the latter: another's server has taken the port since
         return False
-    return True
+
+
+def check_folder(book: Guessbook, home: Home) -> None:
+    """Raises where another data folder's server answers, at an address that nobody gave: one left behind, or the default."""
+    if os.environ.get("GUESSBOOK_ADDRESS"):
+        return
+    try:
+        theirs = book.status().home
+    except Unauthenticated as error:
+        raise Unauthenticated(
+            f"the server at {book.address} doesn't know the token; it may be that of another data folder than {home.root}",
+            "Start one for this folder (guessbook up), or say which you mean with --home or --address. Nothing was done.",
+        ) from error
+    if not home.is_at(theirs):
+        raise Rejected(
+            f"the server at {book.address} has another data folder: {theirs}, not {home.root}",
+            "Start one for this folder (guessbook up), or say which you mean with --home or --address. Nothing was done.",
+        )
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -14,8 +14,10 @@ from guessbook.proto import history_pb2
 
 def replay(
     run: RunArgument,
-    step: Annotated[int, typer.Option(min=0, help="The optimizer step to go back to; 0 is before training.")],
-    limit: Annotated[int, typer.Option(min=1, help="At most so many examples.")] = 100,
+    step: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="The optimizer step to go back to; 0 is before training.")
+    ],
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many examples.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """Show a run as it was after a step: its state, and the guesses of then.

@@ -1,10 +1,12 @@
 """Runs and versions in tables. Pure: messages in, renderables out."""
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
+from guessbook.clients import cautions
 from guessbook.clients.cli import wording
 from guessbook.clients.cli.listing import listing
+from guessbook.projections import names
 from guessbook.proto import history_pb2
 
 
@@ -23,12 +25,13 @@ def table(answer: history_pb2.ListRunsResponse) -> RenderableType:
         view.add_row(
             Text(run.id),
             Text(wording.one_line(run.name)),
-            history_pb2.JobState.Name(run.state).removeprefix("JOB_STATE_").lower(),
+            names.job_state(run.state),
             f"{run.step}/{run.total_steps}",
             wording.loss(run.loss) if run.step else "–",
             f"{complete[-1].correct}/{complete[-1].examples}" if complete else "–",
         )
-    return view
+    warnings = [Text(f"{run.id}: {caution}", style="yellow") for run in answer.runs if (caution := cautions.cut(run))]
+    return Group(view, *warnings)
 
 
 def versions(answer: history_pb2.ListVersionsResponse) -> RenderableType:

@@ -3,6 +3,7 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from guessbook.clients import cautions
 from guessbook.clients.cli import job_view, wording
 from guessbook.proto import history_pb2
 
@@ -51,6 +52,8 @@ def run_lines(run: history_pb2.Run) -> list[Text]:
     states = wording.state_counts(run.states)
     if states:
         lines.append(Text("  ") + states)
+    if caution := cautions.cut(run):
+        lines.append(Text(f"  {caution}", style="yellow"))
     if run.snapshot_warning:
         lines.append(Text(f"  {wording.one_line(run.snapshot_warning)}", style="yellow"))
     return lines

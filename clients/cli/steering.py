@@ -49,18 +49,22 @@ def _answer(
     subjects = [f"job/{response.job.id}"] + ([f"run/{response.job.run}"] if response.job.run else [])
     started = False  # a snapshot that began before the request is no answer to it
     asked = response.position or response.job.pending_position  # the latter when it was asked before
-    for batch in book.subscribe(asked + 1, subjects):
+
+    def check_time(error: GuessbookError | None = None) -> None:
+        if time.monotonic() > deadline:
+            raise GuessbookError(
+                f"no answer from the trainer within {timeout:g} s",
+                "The request is recorded and stays. `guessbook status` shows what became of it.",
+            )
+
+    for batch in book.subscribe(asked + 1, subjects, on_lost=check_time):
         for event in batch.events:
             body = event.WhichOneof("body") or ""
             started = started or body == "snapshot_started"
             if body in answers and (started or not body.startswith("snapshot_")):
                 return event
-        if time.monotonic() > deadline:
-            break
-    raise GuessbookError(
-        f"no answer from the trainer within {timeout:g} s",
-        "The request is recorded and stays. `guessbook status` shows what became of it.",
-    )
+        check_time()
+    raise AssertionError("a subscription never ends")
 
 
 def sentence(event: events_pb2.Event) -> str:

@@ -1,5 +1,6 @@
 """`guessbook submit FILE`. Every option that has the name of a `TrainingConfig` field sets that field."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,9 +10,11 @@ from guessbook.clients.cli import job_view
 from guessbook.clients.cli.following import Follower, failure, job_of
 from guessbook.clients.cli.options import AsJson, Priority
 from guessbook.clients.cli.output import as_document, out, print_json, waiting
+from guessbook.clients.cli.parts import check_folder
 from guessbook.clients.client import Guessbook
-from guessbook.clients.errors import Rejected
+from guessbook.clients.errors import Invalid, Rejected
 from guessbook.proto import control_pb2, events_pb2
+from guessbook.store.home import Home
 
 MODEL, LORA, OPTIMIZER, SNAPSHOTS = "Model", "LoRA", "Optimizer", "Snapshots and checkpoints"
 
@@ -63,20 +66,41 @@ def submit(
     Example: guessbook submit facts.jsonl --learning-rate 5e-4 --max-steps 50 --follow
     """
     config, level = chosen(context.params), priority.number()
+    title = called(name, file)
     with Guessbook() as book:
-        with waiting(f"reading {file.name} …"):
+        check_folder(book, Home.default())
+        with waiting(f"reading {title} …"):
             answer = book.submit(
-                file, name=name, priority=level, config=config, skip_bad_lines=skip_bad_lines, dry_run=dry_run
+                file, name=title, priority=level, config=config, skip_bad_lines=skip_bad_lines, dry_run=dry_run
             )
         tell(book, answer, follow and answer.HasField("job"), as_json)
     if answer.rejected:
         raise Rejected(f"{file} was not queued")  # the report says why, and what to do
 
 
+def called(name: str, file: Path) -> str:
+    """The job's name: as it was given, else the file's. Raises `Invalid` if what was given is no text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise Invalid(f"--name can't be {name!r}: it is not UTF-8", "Give it another name.") from error
+    return name or os.fsencode(file.name).decode(errors="replace")
+
+
 def chosen(options: dict[str, Any]) -> events_pb2.TrainingConfig:
     """The config with the fields whose options were given; the server completes it."""
-    names = [field.name for field in events_pb2.TrainingConfig.DESCRIPTOR.fields]
-    config = events_pb2.TrainingConfig(**{name: options[name] for name in names if options[name] not in (None, [], ())})
+    config = events_pb2.TrainingConfig()
+    for field in events_pb2.TrainingConfig.DESCRIPTOR.fields:
+        value = options[field.name]
+        if value in (None, [], ()):
+            continue
+        try:
+            config.MergeFrom(events_pb2.TrainingConfig(**{field.name: value}))
+        except ValueError as error:  # a number that the field has no room for, or bytes that are no text
+            option = f"--{field.name.replace('_', '-')}"
+            raise Invalid(
+                f"{option} can't be {value!r}", f"guessbook submit --help says what {option} takes."
+            ) from error
     if config.base_model and Path(config.base_model).exists():
         config.base_model = str(Path(config.base_model).absolute())  # the trainer runs in another folder
     return config

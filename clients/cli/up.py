@@ -12,8 +12,10 @@ from guessbook.store.home import Home
 
 
 def up(
-    port: Annotated[int, typer.Option(help="The server's port; 0 takes a free one.")] = 7430,
-    dashboard_port: Annotated[int, typer.Option(help="The dashboard's port; 0 takes a free one.")] = 7431,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The server's port; 0 takes a free one.")] = 7430,
+    dashboard_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The dashboard's port; 0 takes a free one.")
+    ] = 7431,
     base_model: BaseModel = "",
     as_json: AsJson = False,
 ) -> None:

@@ -3,33 +3,47 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from guessbook.clients.cli.options import AsJson
 from guessbook.clients.cli.output import err, out, print_json, waiting
 from guessbook.clients.cli.parts import require
-from guessbook.clients.errors import NotFound
+from guessbook.clients.errors import Invalid, NotFound
 from guessbook.store.home import Home
 
+CheckpointOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="FILE",
+        help="A signed checkpoint to compare with, or a folder of them; else all in the data folder. Repeatable.",
+    ),
+]
 
-def verify(as_json: AsJson = False) -> None:
-    """Read the whole log and check every checksum, the hash chain and the positions. Works with and without a server.
 
-    Example: guessbook verify
+def verify(checkpoint: CheckpointOption = None, as_json: AsJson = False) -> None:
+    """Read the whole log and check checksums, hash chain, positions, and the signed checkpoints. Works with and without a server.
+
+    Example: guessbook verify --checkpoint /mnt/usb/checkpoints
     """
     home = Home.default()
     require("server")
     if not home.log.exists():
         raise NotFound(f"there is no log in {home.root}", "Set GUESSBOOK_HOME, or pass --home DIR.")
+    for place in checkpoint or ():
+        if not place.exists():
+            raise Invalid(f"there is no {place}", "Pass a signed checkpoint, or a folder of them.")
     with waiting(f"reading {home.log} …") as say:
-        verdict = check_log(home, say)
+        verdict = check_log(home, say, checkpoint or ())
     if as_json:
         print_json(verdict)
     elif verdict["ok"]:
-        out.print(f"ok: {verdict['head']} events, chain hash {verdict['chain_hash'][:16]}…")
+        out.print(f"ok: {verdict['head']} events, chain hash {verdict['chain_hash'][:16]}…", markup=False)
+        out.print(_agreement(verdict["checkpoints"]), markup=False, soft_wrap=True)
     else:
         where = f" at position {verdict['first_bad_position']}" if verdict["first_bad_position"] else ""
         err.print(f"the log is damaged{where}: {verdict['problem']}", style="bold red", markup=False, soft_wrap=True)
@@ -37,19 +51,33 @@ def verify(as_json: AsJson = False) -> None:
     raise typer.Exit(0 if verdict["ok"] else 1)
 
 
-def check_log(home: Home, progress: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
-    """The verdict on the log: ok, head (the last good position), first_bad_position, problem, chain_hash."""
+def check_log(
+    home: Home, progress: Callable[[str], None] = lambda line: None, checkpoints: Sequence[Path] = ()
+) -> dict[str, Any]:
+    """The verdict on the log: ok, head (the last good position), first_bad_position, problem, chain_hash, merkle_root, checkpoints."""
     command = [sys.executable, "-m", "guessbook.store.verify", str(home.log), "--json"]
-    last = "it said nothing"
+    for place in checkpoints:
+        command += ["--checkpoint", str(place)]
+    last, checked = "it said nothing", 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stderr
         for line in process.stderr:
             last = line.strip()
+            word, _, position = last.partition(" ")
+            if word == "checked" and position.isdigit():
+                checked = int(position)
             progress(last)
         answer = process.stdout.read()
     if process.returncode in (0, 1) and answer:
         verdict: dict[str, Any] = json.loads(answer)
         return verdict
-    problem = f"the process that read it ended with code {process.returncode}: {last}"
-    return {"ok": False, "head": 0, "first_bad_position": None, "problem": problem, "chain_hash": ""}
+    problem = f"behind position {checked} the process that read it ended with code {process.returncode}: {last}"
+    return {"ok": False, "head": checked, "first_bad_position": None, "problem": problem, "chain_hash": ""}
+
+
+def _agreement(checkpoints: Sequence[dict[str, Any]]) -> str:
+    if not checkpoints:
+        return "No signed checkpoint was there to compare with: whether the end was cut off can't be told."
+    newest = max(one["size"] for one in checkpoints)
+    return f"It agrees with {len(checkpoints)} signed checkpoints, the newest at position {newest}."

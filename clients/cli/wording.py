@@ -6,6 +6,7 @@ from datetime import datetime
 from rich.filesize import decimal
 from rich.text import Text
 
+from guessbook.projections import names
 from guessbook.proto import events_pb2, history_pb2
 
 ZERO_WIDTH_JOINER = "\u200d"  # holds emoji together; the one invisible character that is let through
@@ -47,7 +48,7 @@ def state_counts(counts: Iterable[history_pb2.StateCount]) -> Text:
 
 
 def job_state(job: history_pb2.Job) -> Text:
-    word = history_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_").lower()
+    word = names.job_state(job.state)
     text = Text(word, style=JOB_STYLES.get(job.state, ""))
     if job.held:
         text.append(" (held)")

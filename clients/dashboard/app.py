@@ -102,7 +102,8 @@ async def serve(home: Home, address: str | None, listening: socket.socket) -> No
     """Until SIGINT or SIGTERM, on a socket that listens already."""
     port = listening.getsockname()[1]
     token = gate.token(home.root / "dashboard.token")
-    queries, hub = Queries(lambda: address or home.address()), live.Hub()
+    queries = Queries(lambda: address or home.address(), lambda: home.token("operator"))
+    hub = live.Hub()
     config = uvicorn.Config(build(queries, hub, token, port), log_level="warning", timeout_graceful_shutdown=2)
     server = Announcing(config, f"http://{HOST}:{port}/?token={token}", home.root / "dashboard.link")
     async with asyncio.TaskGroup() as tasks:
@@ -113,13 +114,22 @@ async def serve(home: Home, address: str | None, listening: socket.socket) -> No
     await queries.close()
 
 
+def port_number(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{port} is not a port; they go from 0 to 65535")
+    return port
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="guessbook dashboard", description="Serves the dashboard to this machine's browser."
     )
     parser.add_argument("--home", type=Path, help="the data folder (default: $GUESSBOOK_HOME or ./guessbook-data)")
     parser.add_argument("--address", help="host:port of the Guessbook server (default: what the data folder says)")
-    parser.add_argument("--port", type=int, default=PORT, help=f"where to serve; 0 takes a free port (default: {PORT})")
+    parser.add_argument(
+        "--port", type=port_number, default=PORT, help=f"where to serve; 0 takes a free port (default: {PORT})"
+    )
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     home = Home(given.home.absolute()) if given.home else Home.default()

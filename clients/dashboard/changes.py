@@ -7,8 +7,9 @@ Topics: `jobs` (the queue and who works on what), `steps:<run>` (its curves), `s
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from guessbook.clients.reading import Answer
+from guessbook.projections.names import run_id
 from guessbook.proto.events_pb2 import Event
-from guessbook.proto.log_pb2 import ReadResponse
 
 EVERYTHING = "*"
 
@@ -28,7 +29,7 @@ class Change:
         return replace(later, touched=self.touched | later.touched, step=later.step or self.step)
 
 
-def change(response: ReadResponse) -> Change:
+def change(response: Answer) -> Change:
     """An answer of `Log.Subscribe`; one without events is a heartbeat, and touches nothing."""
     result = Change(response.head)
     for event in response.events:
@@ -39,7 +40,7 @@ def change(response: ReadResponse) -> Change:
 def touched_by(event: Event) -> frozenset[str]:
     """The topics of one event."""
     kind = event.WhichOneof("body")
-    run = event.subject.removeprefix("run/")
+    run = run_id(event)
     if kind == "step_completed":
         visited = (f"example:{run}:{index}" for index in event.step_completed.example_index)
         return frozenset((f"steps:{run}", *visited))
@@ -59,7 +60,7 @@ def _step(event: Event) -> dict[str, Any] | None:
         return None
     step = event.step_completed
     return {
-        "run": event.subject.removeprefix("run/"),
+        "run": run_id(event),
         "position": event.position,
         "step": step.step,
         "loss": step.loss,

@@ -6,29 +6,42 @@ could steer the training by DNS rebinding. Knows no component and no gRPC.
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+SHORTEST_TOKEN = 32  # characters
 _READING = ("GET", "HEAD")
 
 
 def token(path: Path) -> str:
-    """The token in the file, made at the first call: a restart then keeps open tabs. Only its owner can read the file."""
+    """The token in the file, made at the first call: a restart then keeps open tabs. Only its owner can read the file.
+
+    A file whose token is too short to be one, because a disk was full or the power went, gets a new one.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(handle, "w") as file:
-        made = secrets.token_urlsafe(32)
+        known = path.read_text(errors="replace").strip()
+        if len(known) >= SHORTEST_TOKEN:
+            return known
+        path.unlink()
+    except FileNotFoundError:
+        pass
+    made = secrets.token_urlsafe(32)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as file:  # with mode 0600
         file.write(made)
+        file.flush()
+        try:
+            os.link(file.name, path)  # whole or not at all
+        except FileExistsError:  # another process was faster
+            return path.read_text().strip()
     return made
 
 
@@ -110,11 +123,8 @@ class Gate:
         return response
 
     def _known(self, header: str) -> bool:
-        try:
-            cookies = SimpleCookie(header)
-        except CookieError:
-            return False
-        return self.cookie in cookies and self._same(cookies[self.cookie].value)
+        # Not http.cookies: it drops all that stands behind a cookie it can't read, and other programs on localhost set such.
+        return self._same(cookie_parser(header).get(self.cookie, ""))
 
     def _same(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), self.token.encode())

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 from guessbook.clients.dashboard import commands, numbers
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.view import View
+from guessbook.projections.names import job_state
 from guessbook.proto.events_pb2 import PRIORITY_NORMAL, Priority
 from guessbook.proto.history_pb2 import (
     JOB_STATE_ACTIVE,
@@ -19,7 +20,6 @@ from guessbook.proto.history_pb2 import (
     JOB_STATE_PAUSED,
     JOB_STATE_QUEUED,
     Job,
-    JobState,
 )
 
 MOST = 50  # rows of unfinished jobs
@@ -50,11 +50,6 @@ def register(app: Dash, queries: Queries) -> None:
         Input("run-shown", "data"),
         State("url", "search"),
     )(rows)
-
-
-def word(state: "JobState.ValueType") -> str:
-    """As in class names: "queued"."""
-    return JobState.Name(state).removeprefix("JOB_STATE_").lower()
 
 
 def waiting(jobs: list[Job]) -> str:
@@ -91,7 +86,7 @@ def job_rows(jobs: list[Job], run: str, *, live: bool) -> list[Component]:
 def _row(job: Job, place: str, run: str, live: bool) -> Component:
     name = html.Span(job.name, className="job-name", title=job.name)
     details = [
-        "held" if job.held else word(job.state),
+        "held" if job.held else job_state(job.state),
         "" if job.priority == PRIORITY_NORMAL else Priority.Name(job.priority).removeprefix("PRIORITY_").lower(),
         f"checkpoint at step {numbers.count(job.checkpoint_step)}"
         if job.checkpoint_step and job.state != JOB_STATE_COMPLETED
@@ -100,9 +95,11 @@ def _row(job: Job, place: str, run: str, live: bool) -> Component:
     ]
     here = bool(job.run) and job.run == run
     return html.Div(
-        className=f"job-row {word(job.state)}" + (" here" if here else ""),
+        className=f"job-row {job_state(job.state)}" + (" here" if here else ""),
         children=[
-            html.Span(place, className="place") if place else html.Span(className=f"icon icon-{word(job.state)} place"),
+            html.Span(place, className="place")
+            if place
+            else html.Span(className=f"icon icon-{job_state(job.state)} place"),
             html.Div(
                 className="job-text",
                 children=[

@@ -5,9 +5,8 @@ A tab that is slow gets fewer and larger messages, never a queue of old ones. Kn
 
 import asyncio
 import logging
-import random
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
@@ -20,7 +19,7 @@ log = logging.getLogger(__name__)
 
 WINDOW_S = 0.1  # a tab gets at most one message in it
 BEAT_S = 5.0  # and at least one in this time, so that it can tell a quiet log from a dead line
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
+RETRY_S = 1.0  # of what a subscription does not try again by itself
 
 
 class Mailbox:
@@ -82,27 +81,24 @@ class Hub:
 
 
 async def follow(queries: Queries, hub: Hub) -> None:
-    """Keeps `hub` at the log's head, for ever: after a break it goes on from the last position it saw."""
-    wait = FIRST_WAIT_S
+    """Keeps `hub` at the log's head, for ever."""
+
+    def lost(error: GuessbookError) -> None:
+        if hub.connected:
+            log.info("%s", error)
+        hub.publish(Change(hub.position), connected=False)
+
     while True:
         try:
-            await queries.redial()
-            head = (await queries.head()).position
-            if not hub.position or head < hub.position:
-                # The first time, or a log that is not the one before: whatever a tab shows may be of the past.
-                hub.publish(Change(head, frozenset((EVERYTHING,))))
-            async with aclosing(queries.subscribe(hub.position + 1)) as answers:  # type: ignore[type-var]
-                async for answer in answers:
-                    wait = FIRST_WAIT_S
-                    hub.publish(change(answer))
-            log.info("the server ended the subscription")
-        except Unreachable as error:
-            log.info("%s", error)
+            # At first, or on a log that is not the one before, whatever a tab shows may be of the past.
+            hub.publish(Change((await queries.head()).position, frozenset((EVERYTHING,))))
+            async for answer in queries.subscribe(hub.position + 1, lost):
+                hub.publish(change(answer))
         except GuessbookError as error:
-            log.warning("the subscription failed: %s %s", error, error.hint)
-        hub.publish(Change(hub.position), connected=False)
-        await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-        wait = min(wait * 2, LONGEST_WAIT_S)
+            if not isinstance(error, Unreachable):
+                log.warning("the subscription failed: %s %s", error, error.hint)
+            lost(error)
+            await asyncio.sleep(RETRY_S)
 
 
 async def serve_tab(socket: WebSocket, hub: Hub) -> None:

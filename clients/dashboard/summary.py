@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from guessbook.clients import cautions
 from guessbook.clients.dashboard import commands, numbers
-from guessbook.clients.dashboard.jobs import word
 from guessbook.clients.dashboard.view import View
+from guessbook.projections.names import job_state
 from guessbook.proto.history_pb2 import JOB_STATE_ACTIVE, JOB_STATE_QUEUED, Job, Run, Status
 
 
@@ -20,7 +21,7 @@ def describe(view: View, status: Status, run: Run | None, jobs: list[Job]) -> di
         "run": "",
         "job": job.id if job else "",
         "name": job.name if job else run.name if run else "",
-        "state": word(job.state) if job else word(run.state) if run else "",
+        "state": job_state(job.state) if job else job_state(run.state) if run else "",
         "pending": job.pending if job else "",
         "held": bool(job and job.held),
         "note": note(status, job, run),
@@ -80,4 +81,4 @@ def note(status: Status, job: Job | None, run: Run | None) -> str:
         return "Stopped: it waits until another job had its turn, or for Resume."
     if job and job.state != JOB_STATE_ACTIVE and status.queued + status.interrupted and not trained:
         return "No trainer is connected. Start one with: guessbook trainer"
-    return run.snapshot_warning if run else ""
+    return f"{cautions.cut(run)} {run.snapshot_warning}".strip() if run else ""

@@ -1,0 +1,253 @@
+"""What both clients can do, each method written once: as the call it makes. Knows the wire, not how an answer is waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+
+import grpc
+
+from guessbook.clients.calls import DEADLINE_S
+from guessbook.clients.connection import Address, Token
+from guessbook.clients.producer import SPOOL_BYTES, Producer, WhenFull
+from guessbook.proto import control_pb2, events_pb2, history_pb2, log_pb2
+from guessbook.proto.artifacts_pb2_grpc import ArtifactsStub
+from guessbook.proto.control_pb2_grpc import ControlStub
+from guessbook.proto.history_pb2_grpc import HistoryStub
+from guessbook.proto.log_pb2_grpc import LogStub
+from guessbook.store.home import Home
+
+if TYPE_CHECKING:
+    from guessbook.clients.async_client import AsyncGuessbook
+    from guessbook.clients.client import Guessbook
+
+PROOF_DEADLINE_S = 600.0  # the first one walks the whole log
+SUBMIT_DEADLINE_S = 600.0  # reading a dataset of a million lines takes its time
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Call(Generic[R]):
+    """A request with one answer. `dataset` is a file to store first; the request then names it by its hash."""
+
+    method: grpc.UnaryUnaryMultiCallable[Any, R]
+    request: Any
+    deadline_s: float = DEADLINE_S
+    dataset: Path | None = None
+
+
+class _Remote(Protocol[P, R_co]):
+    """A method as the type checker sees it: one client gives the answer, the other something to await."""
+
+    @overload
+    def __get__(self, client: None, owner: type) -> Callable[Concatenate[Any, P], Any]: ...
+    @overload
+    def __get__(self, client: Guessbook, owner: type | None = None) -> Callable[P, R_co]: ...
+    @overload
+    def __get__(self, client: AsyncGuessbook, owner: type | None = None) -> Callable[P, Awaitable[R_co]]: ...
+
+
+def remote(call: Callable[Concatenate[Any, P], Call[R]]) -> _Remote[P, R]:
+    """Makes a method that asks the server out of one that says what to ask."""
+
+    @wraps(call)
+    def method(client: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+        return client._ask(call(client, *args, **kwargs))
+
+    return cast("_Remote[P, R]", method)
+
+
+class Methods:
+    """The commands and questions of a connection. `Guessbook` answers at once, `AsyncGuessbook` when awaited."""
+
+    def __init__(self, address: Address | None, token: Token | None) -> None:
+        self._resolve = Home.default().address if address is None else address
+        self._token = token
+        self.address = self._found_address()
+
+    def _found_address(self) -> str:
+        return self._resolve() if callable(self._resolve) else self._resolve
+
+    def _use(self, channel: Any) -> None:
+        self.channel = channel
+        self._log = LogStub(channel)
+        self._control = ControlStub(channel)
+        self._history = HistoryStub(channel)
+        self._artifacts = ArtifactsStub(channel)
+
+    # ---- commands ----
+
+    @remote
+    def submit(
+        self,
+        path: Path,
+        *,
+        name: str = "",
+        priority: events_pb2.Priority.ValueType = events_pb2.PRIORITY_NORMAL,
+        config: events_pb2.TrainingConfig | None = None,
+        skip_bad_lines: bool = False,
+        dry_run: bool = False,
+    ) -> Call[control_pb2.SubmitJobResponse]:
+        """Uploads a dataset file and queues a job for it. With bad lines the answer is `rejected`, with a report."""
+        request = control_pb2.SubmitJobRequest(
+            name=name or path.name,
+            priority=priority,
+            config=config,
+            skip_bad_lines=skip_bad_lines,
+            dry_run=dry_run,
+        )
+        return Call(self._control.SubmitJob, request, SUBMIT_DEADLINE_S, dataset=path)
+
+    @remote
+    def pause(self, job: str = "") -> Call[control_pb2.CommandResponse]:
+        """Asks the trainer to checkpoint at the next step and let go of the GPU. Empty `job`: the one that runs."""
+        return Call(self._control.PauseJob, control_pb2.JobCommand(job=job))
+
+    @remote
+    def resume(self, job: str = "") -> Call[control_pb2.CommandResponse]:
+        """Puts a paused or stopped job back into the queue, in front. Empty `job`: the one that is paused."""
+        return Call(self._control.ResumeJob, control_pb2.JobCommand(job=job))
+
+    @remote
+    def stop(self, job: str = "") -> Call[control_pb2.CommandResponse]:
+        """Asks the trainer to checkpoint at the next step, put the job back and go on with the next one."""
+        return Call(self._control.StopJob, control_pb2.JobCommand(job=job))
+
+    @remote
+    def snapshot(self, job: str = "") -> Call[control_pb2.CommandResponse]:
+        """Asks for a snapshot of the tracked examples at the next step."""
+        return Call(self._control.TakeSnapshot, control_pb2.JobCommand(job=job))
+
+    @remote
+    def lease(self, trainer: str, epoch: int) -> Call[control_pb2.LeaseJobResponse]:
+        """For a trainer: its next job, or an answer without one."""
+        return Call(self._control.LeaseJob, control_pb2.LeaseJobRequest(trainer=trainer, epoch=epoch))
+
+    # ---- tokens, for admins ----
+
+    @remote
+    def create_token(self, name: str, role: events_pb2.Role.ValueType) -> Call[control_pb2.CreateTokenResponse]:
+        """A new token, in the answer's `secret`: it is said this once. The log calls whoever uses it `name`."""
+        return Call(self._control.CreateToken, control_pb2.CreateTokenRequest(name=name, role=role))
+
+    @remote
+    def tokens(self) -> Call[control_pb2.ListTokensResponse]:
+        """All tokens that were made, without their secrets."""
+        return Call(self._control.ListTokens, control_pb2.ListTokensRequest())
+
+    @remote
+    def revoke_token(self, name: str) -> Call[control_pb2.RevokeTokenResponse]:
+        """The token lets nobody in any more, and streams that are open with it end."""
+        return Call(self._control.RevokeToken, control_pb2.RevokeTokenRequest(name=name))
+
+    # ---- questions ----
+
+    @remote
+    def status(self, at: history_pb2.At | None = None) -> Call[history_pb2.Status]:
+        """What goes on: the active job and its run, the queue in numbers, the trainers, the server and its disk."""
+        return Call(self._history.GetStatus, history_pb2.GetStatusRequest(at=at))
+
+    @remote
+    def jobs(
+        self, at: history_pb2.At | None = None, states: Sequence[history_pb2.JobState.ValueType] = ()
+    ) -> Call[history_pb2.ListJobsResponse]:
+        """Jobs: the active one, then the queue in the order it will run, then the finished, newest first."""
+        return Call(self._history.ListJobs, history_pb2.ListJobsRequest(at=at, states=states))
+
+    @remote
+    def runs(self, at: history_pb2.At | None = None) -> Call[history_pb2.ListRunsResponse]:
+        """All runs, newest first."""
+        return Call(self._history.ListRuns, history_pb2.ListRunsRequest(at=at))
+
+    @remote
+    def run(self, run: str = "latest", at: history_pb2.At | None = None) -> Call[history_pb2.Run]:
+        """How far a run is, its snapshots, and how many of its examples are in which state."""
+        return Call(self._history.GetRun, history_pb2.GetRunRequest(run=run, at=at))
+
+    @remote
+    def steps(
+        self, run: str = "latest", at: history_pb2.At | None = None, *, after_step: int = 0, max_points: int = 0
+    ) -> Call[history_pb2.Steps]:
+        """The step curves in columns; `max_points` thins them evenly."""
+        request = history_pb2.ListStepsRequest(run=run, at=at, after_step=after_step, max_points=max_points)
+        return Call(self._history.ListSteps, request)
+
+    @remote
+    def examples(
+        self,
+        run: str = "latest",
+        at: history_pb2.At | None = None,
+        *,
+        states: Sequence[history_pb2.ExampleState.ValueType] = (),
+        search: str = "",
+        category: str = "",
+        sort: str = "index",
+        offset: int = 0,
+        limit: int = 0,
+        only_tracked: bool = False,
+    ) -> Call[history_pb2.ListExamplesResponse]:
+        """A page of examples with their state and latest guess. `matching` of `total` tells what the filter leaves."""
+        request = history_pb2.ListExamplesRequest(
+            run=run,
+            at=at,
+            states=states,
+            search=search,
+            category=category,
+            sort=sort,
+            offset=offset,
+            limit=limit,
+            only_tracked=only_tracked,
+        )
+        return Call(self._history.ListExamples, request)
+
+    @remote
+    def trajectory(self, run: str, example: str, at: history_pb2.At | None = None) -> Call[history_pb2.Trajectory]:
+        """All that is known of one example: `example` is its id, or "#3" for the index."""
+        return Call(self._history.GetTrajectory, history_pb2.GetTrajectoryRequest(run=run, example=example, at=at))
+
+    @remote
+    def versions(self, at: history_pb2.At | None = None) -> Call[history_pb2.ListVersionsResponse]:
+        """The trained versions, newest first."""
+        return Call(self._history.ListVersions, history_pb2.ListVersionsRequest(at=at))
+
+    # ---- the log ----
+
+    @remote
+    def head(self) -> Call[log_pb2.HeadResponse]:
+        """Where the log ends, with its hash there."""
+        return Call(self._log.Head, log_pb2.HeadRequest())
+
+    @remote
+    def prove(self, position: int) -> Call[log_pb2.ProveResponse]:
+        """A Merkle proof that the event at a position is in the log that a checkpoint signs."""
+        return Call(self._log.Prove, log_pb2.ProveRequest(position=position), PROOF_DEADLINE_S)
+
+    @remote
+    def prove_consistency(self, old_checkpoint: str) -> Call[log_pb2.ProveResponse]:
+        """A Merkle proof that the log has only grown since an older signed checkpoint, whose text this is."""
+        return Call(self._log.Prove, log_pb2.ProveRequest(old_checkpoint=old_checkpoint), PROOF_DEADLINE_S)
+
+    def producer(
+        self,
+        name: str,
+        spool: Path | None = None,
+        *,
+        trainer: events_pb2.TrainerConnected | None = None,
+        spool_bytes: int = SPOOL_BYTES,
+        when_full: WhenFull = "raise",
+    ) -> Producer:
+        """A started `Producer`: streams events into the log, each once. Takes a token of the role trainer.
+
+        Its `record()` costs microseconds and may be called from any thread and from a coroutine. `flush()` and `close()` wait: a coroutine calls them with
+        `asyncio.to_thread`. `spool` is its file; without one it lies in the data folder.
+        """
+        file = spool or Home.default().spool / f"{name}.sqlite"
+        made = Producer(name, file, self.address, trainer, self._token, spool_bytes=spool_bytes, when_full=when_full)
+        made.start()
+        return made
