@@ -1,5 +1,6 @@
 """Fixtures that every folder of tests shares."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,17 @@ from server_process import ServerProcess
 from guessbook.clients.client import Guessbook
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def data_folder() -> Iterator[None]:
+    """A ServerProcess says in the environment where its data folder is; that ends with its test."""
+    before = os.environ.get("GUESSBOOK_HOME")
+    yield
+    if before is None:
+        os.environ.pop("GUESSBOOK_HOME", None)
+    else:
+        os.environ["GUESSBOOK_HOME"] = before
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,18 +21,37 @@ class ServerProcess:
     """Serves `home`; after a `kill` or `stop`, `start` serves the same data at the same port again."""
 
     def __init__(
-        self, root: Path, *, trainer_grace: float = 0.5, start_grace: float = 5.0, base_model: str = ""
+        self,
+        root: Path,
+        *,
+        trainer_grace: float = 0.5,
+        start_grace: float = 5.0,
+        base_model: str = "",
+        wrapper: Sequence[str] = (),
+        options: Sequence[str] = (),
     ) -> None:
+        """`wrapper`: words to put before the command, a tracer say, that must leave the server this process's child."""
         self.home = Home(root)
         self._options = ["--trainer-grace", str(trainer_grace), "--start-grace", str(start_grace)]
-        self._options += ["--base-model", base_model]
+        self._options += ["--base-model", base_model, *options]
+        self._wrapper = wrapper
         self._port = "0"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         self.home.root.mkdir(parents=True, exist_ok=True)
+        os.environ["GUESSBOOK_HOME"] = str(self.home.root)  # where clients of this test find a token
         self.home.address_file.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "guessbook.server.app", "--home", str(self.home.root), "--port", self._port]
+        command = [
+            *self._wrapper,
+            sys.executable,
+            "-m",
+            "guessbook.server.app",
+            "--home",
+            str(self.home.root),
+            "--port",
+            self._port,
+        ]
         with (self.home.root / "server.log").open("ab") as output:
             self._process = subprocess.Popen([*command, *self._options], stdout=output, stderr=output)
         deadline = time.monotonic() + START_S
@@ -46,8 +66,19 @@ class ServerProcess:
     def address(self) -> str:
         return self.home.address_file.read_text().strip()
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def client(self) -> Guessbook:
-        return Guessbook(self.address)
+        return Guessbook(self.address, self.home.token)
+
+    def resident_mb(self) -> float:
+        """Memory of the process, in MB of 10^6 bytes."""
+        assert self._process
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
+        return int(kilobytes) * 1024 / 1e6
 
     def kill(self) -> None:
         """As a power cut would end the process: it gets no chance to finish anything."""
@@ -71,7 +102,7 @@ class ServerProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stops, and checks the log that the test leaves."""
-        if self._process and self._process.poll() is None:
+        if self.running:
             code = self.stop()
             assert kind or code == 0, (self.home.root / "server.log").read_text()
         verdict = self.verify()

@@ -1,5 +1,7 @@
 """A server, a dashboard and a real browser, made anew for each test."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from server_process import ServerProcess
 
 from guessbook.clients.client import Guessbook
 
-CHROMIUM = Path("/usr/bin/chromium")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # those that `make chromium` is content with
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -23,12 +25,17 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM}")
+    """Not for the whole session: while it lives it keeps an event loop, in which other tests could not run theirs."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not found:
+        missing = f"none of {', '.join(BROWSERS)} is on the PATH"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -105,9 +105,10 @@ def test_the_commands_of_the_documentation_work(page: str, up: dict[str, Any], e
 
 
 def test_the_services_are_listed_by_reflection(up: dict[str, Any]) -> None:
+    token = Home(Path(up["home"])).token("viewer")
     buf = Path(sys.executable).with_name("buf")
     for words in commands(ROOT / "docs" / "api.md", "buf"):
-        command = [word.replace("127.0.0.1:7430", up["address"]) for word in words[1:]]
+        command = [word.replace("127.0.0.1:7430", up["address"]).replace("$TOKEN", token) for word in words[1:]]
         done = subprocess.run([buf, *command], check=False, capture_output=True, text=True, timeout=DEADLINE_S)
         assert done.returncode == 0, done.stderr
         assert "guessbook.v1.History" in done.stdout or json.loads(done.stdout)

@@ -13,8 +13,10 @@ import pytest
 from e2e.scripted import ScriptedTrainer
 from server_process import ServerProcess
 
+from guessbook.clients.cli.parts import serving
 from guessbook.clients.client import Guessbook
-from guessbook.proto import events_pb2
+from guessbook.proto import events_pb2, history_pb2
+from guessbook.store.home import Home
 
 GUESSBOOK = [sys.executable, "-m", "guessbook.clients.cli.main"]
 DEADLINE_S = 60
@@ -228,3 +230,80 @@ def test_two_servers_on_one_data_folder_are_refused(terminal: Terminal) -> None:
     done = terminal.run("up", "--port", "0", "--dashboard-port", "0")
     assert done.returncode == 5
     assert "a server already runs" in done.stderr
+
+
+def test_a_token_is_made_used_and_revoked(terminal: Terminal, server: ServerProcess) -> None:
+    made = terminal.run("token", "create", "anna", "--role", "viewer")
+    secret = made.stdout.strip()
+    assert "not shown again" in made.stderr
+    anna = Terminal(server.home.root)
+    anna.environment["GUESSBOOK_TOKEN"] = secret
+    assert anna.run("status").returncode == 0
+    assert anna.run("pause").returncode == 8
+    assert {token["name"]: token["role"] for token in terminal.json("token", "list")["tokens"]} == {
+        "viewer": "ROLE_VIEWER",
+        "operator": "ROLE_OPERATOR",
+        "trainer": "ROLE_TRAINER",
+        "admin": "ROLE_ADMIN",
+        "anna": "ROLE_VIEWER",
+    }
+    assert "anna" in terminal.run("token", "list").stdout
+    assert terminal.json("token", "revoke", "anna")["token"]["revoked_at_us"]
+    refused = anna.run("status")
+    assert refused.returncode == 7
+    assert "GUESSBOOK_TOKEN" in refused.stderr
+    assert "TokenRevoked token/anna" in terminal.run("log", "--subject", "token/").stdout
+
+
+def test_the_last_events_of_a_subject_are_found_however_far_back(training: ScriptedTrainer, terminal: Terminal) -> None:
+    (event,) = terminal.json("log", "--subject", "job/", "--limit", "1")["events"]
+    assert "job_started" in event  # eighteen other events came since
+    assert terminal.json("log", "--limit", "1")["events"][0]["position"] > event["position"]
+
+
+@pytest.fixture
+def elsewhere(server: ServerProcess, tmp_path: Path) -> Terminal:
+    """Another data folder, whose last server was killed and left its address behind: now `server` answers there."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "server.address").write_text(server.address + "\n")
+    terminal = Terminal(folder)
+    terminal.environment["GUESSBOOK_TOKEN"] = server.home.token()  # as if one token were good for all servers
+    return terminal
+
+
+def test_nothing_is_submitted_to_the_server_of_another_folder(
+    elsewhere: Terminal, facts: Path, book: Guessbook, server: ServerProcess
+) -> None:
+    done = elsewhere.run("submit", str(facts), "--base-model", "some/model")
+    assert done.returncode == 5
+    assert f"has another data folder: {server.home.root}" in done.stderr
+    del elsewhere.environment["GUESSBOOK_TOKEN"]
+    unknown = elsewhere.run("submit", str(facts), "--base-model", "some/model")
+    assert unknown.returncode == 7
+    assert "another data folder" in unknown.stderr
+    assert not book.jobs().jobs
+    elsewhere.environment["GUESSBOOK_TOKEN"] = server.home.token()
+    named = elsewhere.run("--address", server.address, "submit", str(facts), "--base-model", "some/model")
+    assert named.returncode == 0, named.stderr
+    assert len(book.jobs().jobs) == 1
+
+
+def test_a_trainer_takes_no_job_of_another_folder(
+    elsewhere: Terminal, terminal: Terminal, facts: Path, book: Guessbook, server: ServerProcess
+) -> None:
+    terminal.json("submit", str(facts), "--base-model", "some/model")
+    done = elsewhere.run("--address", server.address, "trainer", "--once")
+    assert done.returncode == 2
+    assert f"has another data folder: {server.home.root}" in done.stderr
+    (job,) = book.jobs().jobs
+    assert job.state == history_pb2.JOB_STATE_QUEUED
+    assert not book.status().trainers
+
+
+def test_a_server_of_another_folder_is_not_this_ones(
+    elsewhere: Terminal, server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUESSBOOK_TOKEN", elsewhere.environment["GUESSBOOK_TOKEN"])
+    assert not serving(Home(Path(elsewhere.environment["GUESSBOOK_HOME"])))
+    assert serving(server.home)

@@ -215,3 +215,40 @@ def reachable(book: Guessbook) -> bool:
     except Unreachable:
         return False
     return True
+
+
+def test_real_data_trains_and_what_max_length_cut_is_told(
+    home: Home, book: Guessbook, model_folder: Path, shared_data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = home.root / "gsm8k.jsonl"
+    data.write_text("".join((shared_data / "gsm8k_train.jsonl").read_text().splitlines(keepends=True)[:200]))
+    config = TrainingConfig(
+        base_model=str(model_folder), max_steps=3, max_length=384, tracked_examples=4, max_new_tokens=4
+    )
+    identity = book.submit(data, config=config).job.id
+    with caplog.at_level("WARNING"), Working(home, book, once=True) as trainer:
+        trainer.join()
+    assert job(book, identity).state == JOB_STATE_COMPLETED
+    assert steps(book) == [1, 2, 3]
+    run = book.run()
+    assert (run.examples, run.tracked) == (200, 4)
+    assert [(snapshot.step, snapshot.examples) for snapshot in run.snapshots] == [(0, 4), (3, 4)]
+    assert 0 < run.cut_answers <= run.truncated_examples < 200
+    assert f"{run.truncated_examples} of 200 examples are longer than max_length (384 tokens)" in caplog.text
+
+
+def test_a_full_spool_fails_the_job_with_a_clear_message(server: ServerProcess, home: Home, model_folder: Path) -> None:
+    with server.client() as book, Working(home, book) as trainer:
+        identity = submit(book, home, model_folder, max_steps=100_000, snapshots=False)
+        until(lambda: len(steps(book)) > 3)
+        trainer.daemon._producer._spool_bytes = 10_000
+        server.kill()
+        until(lambda: trainer.daemon._producer._spool.size_bytes > 9_000)
+        server.start()
+        with server.client() as after:
+            until(lambda: job(after, identity).state == JOB_STATE_FAILED)
+            failed = job(after, identity)
+            assert "wait for the server" in failed.error
+            assert "Start the server" in failed.hint
+            seen = steps(after)
+            assert seen == list(range(1, len(seen) + 1))

@@ -17,6 +17,7 @@ from guessbook.store.errors import (
     LogFailed,
     LogFull,
     LogInUse,
+    Malformed,
     NotALog,
     OutOfOrder,
     TooLarge,
@@ -122,8 +123,12 @@ def test_sizes_are_capped(log: Log) -> None:
     big.step_completed.example_loss.extend([0.5] * (EVENT_LIMIT // 4 + 1))
     no_subject = Event(step_completed=step(1).step_completed)
     long_subject = step(1, run="x" * 500)
-    for events in ([big], [], [no_subject], [long_subject]):
-        assert isinstance(_commit(log, Append(events, "a"))[0], TooLarge)
+    assert isinstance(_commit(log, Append([big], "a"))[0], TooLarge)
+    assert isinstance(_commit(log, Append([step(n, losses=[0.5] * 50_000) for n in range(1, 20)], "a"))[0], TooLarge)
+    forged = step(1)
+    forged.position = 7
+    for events in ([], [no_subject], [long_subject], [forged]):
+        assert isinstance(_commit(log, Append(events, "a"))[0], Malformed)
     assert log.head.position == 0
 
 

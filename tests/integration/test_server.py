@@ -7,13 +7,13 @@ import threading
 from collections import deque
 from pathlib import Path
 
-import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from made_events import run_start, snapshot, step, write_questions
 from server_process import ServerProcess
 
 from guessbook.clients.client import Guessbook
+from guessbook.clients.connection import channel
 from guessbook.clients.errors import Fenced, GuessbookError, Invalid, NotFound, Rejected, Unreachable
 from guessbook.clients.producer import Producer
 from guessbook.proto import events_pb2 as e
@@ -233,12 +233,13 @@ def test_a_subscription_goes_from_the_past_to_live_without_gap(
 
 
 def test_health_and_reflection_for_any_tool(server: ServerProcess, book: Guessbook) -> None:
-    with grpc.insecure_channel(server.address) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
+    with channel(server.address) as connection:
+        health = health_pb2_grpc.HealthStub(connection)
         for name in ("", "guessbook.v1.Log", "guessbook.v1.History"):
             answer = health.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
-    base = [str(Path(sys.executable).parent / "buf"), "curl", "--protocol", "grpc", "--http2-prior-knowledge"]
+    token = ["-H", f"authorization: Bearer {server.home.token('viewer')}", "--reflect-header", "*"]
+    base = [str(Path(sys.executable).parent / "buf"), "curl", "--protocol", "grpc", "--http2-prior-knowledge", *token]
     listed = subprocess.run(
         [*base, "--list-services", f"http://{server.address}"], capture_output=True, text=True, timeout=60, check=True
     )
@@ -260,7 +261,7 @@ def test_the_server_checks_its_own_log(server: ServerProcess, book: Guessbook) -
     assert (verdict.done, verdict.ok, verdict.position) == (True, True, book.head().position)
 
 
-def test_real_data_trains_as_it_is(book: Guessbook, shared_data: Path, tmp_path: Path) -> None:
+def test_real_data_is_read_as_it_is(book: Guessbook, shared_data: Path, tmp_path: Path) -> None:
     lines = (shared_data / "gsm8k_train.jsonl").read_text().splitlines()[:200]
     path = tmp_path / "gsm8k.jsonl"
     path.write_text("\n".join(lines) + "\n")

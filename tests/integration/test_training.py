@@ -164,7 +164,7 @@ def test_each_step_tells_its_examples_and_their_losses(undisturbed_run: tuple[Ho
     for step in steps:
         weights = [tokens[index] for index in step.example_index]
         mean = sum(w * loss for w, loss in zip(weights, step.example_loss, strict=True)) / sum(weights)
-        assert step.loss == pytest.approx(mean, rel=1e-5)
+        assert step.loss == pytest.approx(mean, rel=1e-3)  # what is recorded of an example's loss has 3 digits
     # Warm-up over two steps (20 % of 9, rounded up), then linear decay.
     assert [step.learning_rate for step in steps[:4]] == pytest.approx([0.0, 0.005, 0.01, 0.01 * 6 / 7])
     assert all(step.grad_norm > 0.3 for step in steps[:2])  # before clipping to 0.3

@@ -13,7 +13,7 @@ from guessbook.clients.cli import main as cli
 from guessbook.clients.cli import options, wording
 from guessbook.clients.cli.demo import EXAMPLES, summarise
 from guessbook.clients.cli.output import as_document
-from guessbook.clients.cli.submit import chosen
+from guessbook.clients.cli.submit import called, chosen
 from guessbook.proto import events_pb2, history_pb2
 
 
@@ -70,6 +70,63 @@ def test_verify_without_a_log_exits_with_4(
 )
 def test_what_makes_no_sense_exits_with_2(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     assert run(monkeypatch, *words) == 2
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "99999"])
+@pytest.mark.parametrize(
+    "words", [["server", "--port"], ["up", "--port"], ["up", "--dashboard-port"], ["dashboard", "--port"]]
+)
+def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, words: list[str], port: str) -> None:
+    assert run(monkeypatch, *words, port) == 2
+
+
+@pytest.mark.parametrize("module", ["guessbook.clients.dashboard.app", "guessbook.server.app"])
+def test_the_parts_themselves_refuse_it_too(module: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", module, "--home", str(tmp_path / "home"), "--port", "99999"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "99999 is not a port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--max-steps", "-1"],
+        ["--max-steps", str(2**32)],
+        ["--seed", "-1"],
+        ["--snapshot-steps", "-3"],
+        ["--name", "\udcff"],
+        ["--dtype", "\udcff"],
+    ],
+)
+def test_what_no_field_can_hold_is_named(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], nobody: str, tmp_path: Path, words: list[str]
+) -> None:
+    (tmp_path / "a.jsonl").touch()
+    assert run(monkeypatch, "--address", nobody, "submit", str(tmp_path / "a.jsonl"), *words) == 2
+    assert f"{words[0]} can't be" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["examples", "--limit", "99999999999"],
+        ["replay", "latest", "--step", "1", "--limit", "99999999999"],
+        ["replay", "latest", "--step", str(10**30)],
+        ["log", "--limit", str(10**30)],
+        ["log", "--from", str(10**30)],
+        ["status", "--at", str(10**30)],
+        ["status", "--at", "0001-01-01"],
+    ],
+)
+def test_a_number_beyond_every_log_is_refused(monkeypatch: pytest.MonkeyPatch, nobody: str, words: list[str]) -> None:
+    assert run(monkeypatch, "--address", nobody, *words) == 2
+
+
+def test_a_file_whose_name_is_no_text_still_names_its_job() -> None:
+    assert called("", Path(os.fsdecode(b"/data/\xff.jsonl"))) == "\ufffd.jsonl"
+    assert called("mine", Path("/data/a.jsonl")) == "mine"
 
 
 def test_home_may_stand_before_the_verb_and_behind_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console, RenderableType
 
+from guessbook.clients import cautions
 from guessbook.clients.cli import curve, event_view, example_view, job_view, run_view, status_view
 from guessbook.proto import control_pb2, events_pb2, history_pb2
 
@@ -178,3 +179,28 @@ def test_a_curve_is_highest_at_its_highest_loss() -> None:
     assert lines[4].endswith("●")
     assert max(map(len, lines)) <= 40
     assert curve.draw([], [], width=40) == []
+
+
+CUT = history_pb2.Run(
+    id="r1",
+    examples=200,
+    truncated_examples=30,
+    cut_answers=12,
+    config=events_pb2.TrainingConfig(max_length=128),
+)
+
+
+def test_answers_that_were_cut_are_spoken_of_wherever_the_run_is_shown() -> None:
+    said = "12 of 200 answers are longer than max_length (128 tokens) leaves room for and were cut: they can't come out right."
+    runs = run_view.table(history_pb2.ListRunsResponse(runs=[CUT, history_pb2.Run(id="r2")]))
+    assert f"r1: {said}" in text(runs, 200)
+    assert "r2:" not in text(runs, 200)
+    assert said in text(status_view.status(history_pb2.Status(run=CUT)), 200)
+    page = history_pb2.ListExamplesResponse(examples=[trajectory(MONGOLIA).example], matching=1, total=1)
+    assert said in text(example_view.table(page, 200, cautions.cut(CUT)), 200)
+
+
+def test_a_cut_prompt_alone_is_spoken_of_too_and_nothing_if_all_fits() -> None:
+    run = history_pb2.Run(examples=3, truncated_examples=1, config=CUT.config)
+    assert cautions.cut(run) == "1 of 3 examples are longer than max_length (128 tokens) and were cut."
+    assert cautions.cut(history_pb2.Run(examples=3)) == ""

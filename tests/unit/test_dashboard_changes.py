@@ -1,6 +1,7 @@
 """Which parts of the page an event touches."""
 
 from guessbook.clients.dashboard.changes import Change, change, touched_by
+from guessbook.clients.reading import Answer
 from guessbook.proto.events_pb2 import (
     Event,
     ExamplesObserved,
@@ -10,7 +11,6 @@ from guessbook.proto.events_pb2 import (
     SnapshotCompleted,
     StepCompleted,
 )
-from guessbook.proto.log_pb2 import ReadResponse
 
 
 def step(number: int, position: int) -> Event:
@@ -46,14 +46,14 @@ def test_every_other_event_touches_the_jobs() -> None:
 
 
 def test_an_answer_carries_the_newest_step() -> None:
-    news = change(ReadResponse(events=[step(1, 9), step(2, 10)], head=12))
+    news = change(Answer([step(1, 9), step(2, 10)], head=12, next=13))
     assert news.position == 12
     assert news.step is not None
     assert (news.step["run"], news.step["step"], news.step["position"]) == ("r1", 2, 10)
 
 
 def test_a_heartbeat_touches_nothing() -> None:
-    assert change(ReadResponse(head=12)) == Change(12)
+    assert change(Answer([], head=12, next=13)) == Change(12)
 
 
 def test_two_changes_become_one() -> None:

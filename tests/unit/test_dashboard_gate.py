@@ -102,4 +102,23 @@ def test_the_token_stays_and_only_its_owner_reads_it(tmp_path: Path) -> None:
     first = gate.token(path)
     assert len(first) >= 40
     assert gate.token(path) == first
+    assert list(path.parent.iterdir()) == [path]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("left", ["", "\n", "too-short"])
+def test_a_token_that_was_not_written_whole_is_made_anew(tmp_path: Path, left: str) -> None:
+    """With an empty one, an empty cookie would open the gate."""
+    path = tmp_path / "dashboard.token"
+    path.write_text(left)
+    made = gate.token(path)
+    assert len(made) >= 40
+    assert path.read_text() == made
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("other", ['foo={"a":1}', "a[b]=1", "naïve=é", 'quoted="a b', "nameless", "=", ""])
+def test_cookies_of_other_programs_do_no_harm(other: str) -> None:
+    assert ask(cookie=f"{other}; {COOKIE}")[0] == 200
+    assert ask(cookie=f"{COOKIE}; {other}")[0] == 200
+    assert ask(cookie=other)[0] == 401

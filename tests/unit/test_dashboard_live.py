@@ -1,13 +1,16 @@
 """The hub, its mailboxes, and how the subscription goes on after a break."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+
+import pytest
 
 from guessbook.clients.dashboard import live
-from guessbook.clients.dashboard.changes import Change
-from guessbook.clients.errors import Unreachable
+from guessbook.clients.dashboard.changes import EVERYTHING, Change
+from guessbook.clients.errors import GuessbookError, Rejected, Unreachable
+from guessbook.clients.reading import Answer
 from guessbook.proto.events_pb2 import Event, JobCompleted
-from guessbook.proto.log_pb2 import HeadResponse, ReadResponse
+from guessbook.proto.log_pb2 import HeadResponse
 
 JOBS = frozenset(("jobs",))
 STEPS = frozenset(("steps:r1",))
@@ -52,39 +55,50 @@ def test_a_break_of_the_line_is_news_and_a_quiet_heartbeat_is_not() -> None:
 
 
 class FakeQueries:
-    """A server that breaks off after its first event, is away for one attempt, and then has one event more."""
+    """A server that is away at first, breaks off after its first event, and has another log when it is asked again."""
 
     def __init__(self) -> None:
+        self.heads = 0
         self.asked: list[int] = []
-        self.attempts = 0
+        self.links: list[bool] = []
         self.done = asyncio.Event()
-
-    async def redial(self) -> None:
-        self.attempts += 1
+        self.hub = live.Hub()
 
     async def head(self) -> HeadResponse:
-        if self.attempts == 2:
+        self.heads += 1
+        if self.heads == 1:
             raise Unreachable("no server answers")
-        return HeadResponse(position=7 + len(self.asked))
+        return HeadResponse(position=7 if self.heads == 2 else 3)
 
-    async def subscribe(self, from_position: int) -> AsyncIterator[ReadResponse]:
+    async def subscribe(self, from_position: int, on_lost: Callable[[GuessbookError], None]) -> AsyncIterator[Answer]:
         self.asked.append(from_position)
         completed = Event(subject="job/j1", job_completed=JobCompleted())
-        yield ReadResponse(events=[completed], head=from_position)
-        if self.attempts == 1:
-            raise Unreachable("the server went")
+        yield Answer([completed], head=from_position, next=from_position + 1)
+        if len(self.asked) == 1:
+            on_lost(Unreachable("the server went"))
+            self.links.append(self.hub.connected)
+            yield Answer([], head=from_position, next=from_position + 1)
+            self.links.append(self.hub.connected)
+            raise Rejected("the server has another log now")
         self.done.set()
         await asyncio.Event().wait()
 
 
-def test_after_a_break_the_subscription_goes_on_where_it_was() -> None:
+def test_a_break_is_told_to_the_tabs_and_another_log_is_shown_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "RETRY_S", 0.01)
+
     async def scenario() -> None:
-        hub, server = live.Hub(), FakeQueries()
-        following = asyncio.create_task(live.follow(server, hub))  # type: ignore[arg-type]
-        await asyncio.wait_for(server.done.wait(), 10)
-        assert server.asked == [8, 9]
-        assert hub.position == 9
-        assert hub.connected
+        server = FakeQueries()
+        following = asyncio.create_task(live.follow(server, server.hub))  # type: ignore[arg-type]
+        with server.hub.mailbox() as mailbox:
+            await asyncio.wait_for(server.done.wait(), 10)
+            assert server.asked == [8, 4]
+            assert server.links == [False, True]
+            news = await mailbox.take(1)
+            assert news
+            assert EVERYTHING in news.touched
+        assert server.hub.position == 4
+        assert server.hub.connected
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
 

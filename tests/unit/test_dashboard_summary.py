@@ -81,3 +81,13 @@ def test_the_queue_says_where_it_leaves_jobs_out() -> None:
     assert len(rows) == jobs.MOST + 1
     assert rows[-1].children == "50 of 60 shown"
     assert jobs.waiting([ACTIVE, *queued]) == "1 running · 60 waiting"
+
+
+def test_the_page_says_that_answers_were_cut() -> None:
+    run = Run()
+    run.CopyFrom(RUN)
+    run.cut_answers = 2
+    said = summary.describe(View(), Status(position=31), run, [ACTIVE])["note"]
+    assert said.startswith("2 of 3 answers are longer than max_length")
+    run.snapshot_warning = "the snapshot at step 5 failed: boom"
+    assert summary.describe(View(), Status(position=31), run, [ACTIVE])["note"].endswith("boom")

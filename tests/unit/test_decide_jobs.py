@@ -150,14 +150,18 @@ def test_a_trainer_that_was_only_cut_off_gets_its_job_back() -> None:
     assert trainers.lost(_after(book, Decision("", "", back)), "t", 7, "an old story") == []
 
 
+def _admit(book: Book, producer: str, epoch: int, event: Event) -> None:
+    trainers.admit(book, producer, epoch, [event], [event.subject])
+
+
 def test_what_a_producer_may_say() -> None:
     book = _book(HERE, QUEUED, LEASED)
     mine = Event(subject="run/run-0001", step_completed=e.StepCompleted(step=1))
-    trainers.admit(book, "t", 1, [mine])
+    _admit(book, "t", 1, mine)
     with pytest.raises(Superseded, match="belongs to trainer t"):
-        trainers.admit(book, "u", 1, [mine])
+        _admit(book, "u", 1, mine)
     with pytest.raises(Superseded):
-        trainers.admit(book, "t", 2, [mine])
+        _admit(book, "t", 2, mine)
     for forbidden in (QUEUED, Event(subject="job/a")):
         with pytest.raises(Forbidden, match="may not append"):
-            trainers.admit(book, "t", 1, [forbidden])
+            _admit(book, "t", 1, forbidden)

@@ -56,7 +56,16 @@ def test_what_is_too_long_is_cut_and_never_dropped(max_length: int, prompt: str,
     encoded = encoder.encode(Example(0, "", "abcde", "xyz"))
     assert split(encoder, encoded) == (prompt, answer)
     assert encoded.truncated == (max_length < 9)
+    assert encoded.answer_cut == (max_length < 9)
     assert len(encoded.input_ids) == max_length
+
+
+def test_a_prompt_that_is_cut_alone_leaves_its_answer_whole_and_plain_text_has_none() -> None:
+    encoder = Encoder(make_tiny_tokenizer(), 8)
+    only_prompt = encoder.encode(Example(0, "", "abcdefghijk", ""))
+    assert (only_prompt.truncated, only_prompt.answer_cut) == (True, False)
+    text = encoder.encode(Example(1, "", "", "abcdefghijk"))
+    assert (text.truncated, text.answer_cut) == (True, False)
 
 
 def test_a_tokenizer_without_eos_is_refused() -> None:

@@ -150,3 +150,15 @@ def test_before_the_first_snapshot_there_is_nothing_to_say() -> None:
     assert examples.trajectory(book, RUN, "nobody") is None
     assert examples.page(book, h.ListExamplesRequest(run="run-7")) is None
     assert book.datasets.by_sha256[DATASET].count == 2
+
+
+def test_the_range_of_losses_in_each_step() -> None:
+    parts = [
+        [step(1, examples=[0, 1], losses=[3.0, 1.0]), step(2), step(3, examples=[1], losses=[2.0])],
+        [step(4, examples=[0, 1, 2], losses=[0.5, 4.0, 1.0])],
+    ]
+    steps = views.steps(_book(*parts, count=3), RUN)
+    assert steps
+    assert list(steps.loss_low) == [1.0, 1.5, 2.0, 0.5]
+    assert list(steps.loss_high) == [3.0, 1.5, 2.0, 4.0]
+    assert not views.steps(_book(count=3), RUN).loss_low  # type: ignore[union-attr]

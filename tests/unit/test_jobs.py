@@ -66,7 +66,7 @@ def test_a_request_is_pending_until_it_is_answered() -> None:
     assert _fold(*events).jobs.jobs["a"].pending == "pause"
     paused = Event(subject="job/a", job_paused=e.JobPaused(step=3))
     job = _fold(*events, paused).jobs.jobs["a"]
-    assert (job.pending, job.state, job.trainer) == ("", h.JOB_STATE_PAUSED, "")
+    assert (job.pending, job.state) == ("", h.JOB_STATE_PAUSED)
 
 
 def test_a_trainer_is_connected_until_it_is_lost() -> None:

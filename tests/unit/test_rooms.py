@@ -30,7 +30,7 @@ ARROWS = {
         "clients.errors",
         "clients.producer",
     },
-    "clients": {"proto", "projections", "clients", "store.home", "store.spool"},
+    "clients": {"proto", "projections", "clients", "store.home", "store.recorded", "store.spool"},
 }
 FORBIDDEN = {
     "store": {"grpc", "torch", "transformers", "dash", "typer"},

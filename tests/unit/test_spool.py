@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from guessbook.store.spool import Spool, SpoolInUse
+from guessbook.store.spool import NoRoom, Spool, SpoolInUse
 
 
 def _content(spool: Spool) -> list[tuple[int, bytes]]:
@@ -51,3 +51,25 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "spool.sqlite"
     with Spool(path), pytest.raises(SpoolInUse, match="another process"):
         Spool(path)
+
+
+def test_it_knows_its_size_and_a_full_disk_leaves_it_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "p.sqlite"
+    with Spool(path) as spool:
+        assert spool.append(b"x" * 1000) == 1
+        assert spool.append(b"y" * 500) == 2
+        assert (len(spool), spool.size_bytes) == (2, 1500)
+        spool._database.execute("PRAGMA max_page_count = 1")  # what a full disk is to SQLite
+        with pytest.raises(NoRoom):
+            spool.append(b"z" * 1_000_000)
+        assert (len(spool), spool.size_bytes, spool.last_sequence) == (2, 1500, 2)
+        spool._database.execute("PRAGMA max_page_count = 1000000")
+        assert spool.append(b"z") == 3
+        spool.acknowledge(1)
+        assert (len(spool), spool.size_bytes) == (2, 501)
+    with Spool(path) as again:
+        assert (len(again), again.size_bytes) == (2, 501)
+        again.join(10)  # the first time: numbered behind what the server has
+        assert (len(again), again.size_bytes) == (2, 501)
+        again.join(13)
+        assert (len(again), again.size_bytes) == (0, 0)
