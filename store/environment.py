@@ -41,6 +41,7 @@ class Environment:
             self.env.reader_check()  # slots of processes that were killed would keep old pages for ever
             self.frames = self.env.open_db(b"frames", create=False)
             self.subjects = self.env.open_db(b"subjects", dupsort=True, dupfixed=True, create=False)
+            self.subject_heads = self.env.open_db(b"subject_heads", create=False)
             self.producers = self.env.open_db(b"producers", create=False)
             self.batches = self.env.open_db(b"batches", create=False)
             meta = self.env.open_db(b"meta", create=False)
@@ -113,7 +114,7 @@ def _create(folder: Path, map_bytes: int) -> None:
     try:
         env = lmdb.open(str(temporary), map_size=map_bytes, max_dbs=8)
         meta = env.open_db(b"meta")
-        for name in (b"frames", b"producers", b"batches"):
+        for name in (b"frames", b"subject_heads", b"producers", b"batches"):
             env.open_db(name)
         env.open_db(b"subjects", dupsort=True, dupfixed=True)
         with env.begin(write=True) as transaction:

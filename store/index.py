@@ -1,16 +1,22 @@
 """Which frames hold events about a subject, so that one run is read without scanning the rest.
 
-A row is (subject, first position of a frame that names it), written in the transaction that writes the frame.
+Two tables, written in the transaction that writes the frame. `subjects`: for each subject the first positions of the frames that name it, ascending,
+each with its number and a checksum. `subject_heads`: for each subject the last of these rows. LMDB checks no data, and a row that is gone would make an
+answer incomplete without a word; so whoever reads checks that the rows are all there.
 """
 
 import heapq
+import struct
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from guessbook.proto.events_pb2 import Event
+from guessbook.store.frame import DamagedFrame
 
 SUBJECT_LIMIT = 400  # bytes; LMDB takes keys of up to 511
 KEY = 8
+_ROW = struct.Struct(">QQI")  # first position, number among the subject's rows from 1 on, checksum
 
 
 def position_key(position: int) -> bytes:
@@ -18,21 +24,29 @@ def position_key(position: int) -> bytes:
 
 
 def position_of(key: bytes | memoryview) -> int:
+    """Raises DamagedFrame for a key that no log has written."""
+    if len(key) != KEY:
+        raise DamagedFrame(0, f"a key of {len(key)} bytes")
     return int.from_bytes(key, "big")
 
 
 class SubjectIndex:
-    """Rows in a database opened with dupsort and dupfixed."""
+    """`rows` is a database opened with dupsort and dupfixed, `heads` a plain one."""
 
-    def __init__(self, database: Any) -> None:
-        self.database = database
+    def __init__(self, rows: Any, heads: Any) -> None:
+        self._rows = rows
+        self._heads = heads
 
     def add(self, transaction: Any, first_position: int, subjects: Iterable[str]) -> None:
         for subject in subjects:
-            transaction.put(subject.encode(), position_key(first_position), db=self.database)
+            name = subject.encode()
+            _, number = self._head(transaction, name)
+            row = _packed(name, first_position, number + 1)
+            transaction.put(name, row, db=self._rows)
+            transaction.put(name, row, db=self._heads)
 
     def frames(self, transaction: Any, subjects: Sequence[str], from_frame: int) -> Iterator[int]:
-        """First positions of frames from `from_frame` on that name one of the subjects, ascending, each once."""
+        """First positions of frames from `from_frame` on that name one of the subjects, ascending, each once. Raises DamagedFrame."""
         rows = [self._subject_frames(transaction, name, from_frame) for name in self._names(transaction, subjects)]
         last = 0
         for first_position in heapq.merge(*rows):
@@ -41,7 +55,12 @@ class SubjectIndex:
             last = first_position
 
     def has(self, transaction: Any, subject: str, first_position: int) -> bool:
-        return bool(transaction.cursor(self.database).set_key_dup(subject.encode(), position_key(first_position)))
+        """Whether a frame is there under a subject. Raises DamagedFrame."""
+        name = subject.encode()
+        cursor = transaction.cursor(self._rows)
+        if not cursor.set_range_dup(name, position_key(first_position)):
+            return False
+        return _unpacked(name, cursor.value())[0] == first_position
 
     def _names(self, transaction: Any, subjects: Sequence[str]) -> Iterator[bytes]:
         for subject in subjects:
@@ -49,18 +68,39 @@ class SubjectIndex:
             if not subject.endswith("/"):
                 yield prefix
                 continue
-            cursor = transaction.cursor(self.database)
-            found = cursor.set_range(prefix)
-            while found and bytes(cursor.key()).startswith(prefix):
-                yield bytes(cursor.key())
-                found = cursor.next_nodup()
+            names = list(self._beginning(transaction, self._rows, prefix))
+            if names != list(self._beginning(transaction, self._heads, prefix)):
+                raise DamagedFrame(0, f"the subject index has lost a subject under {subject}")
+            yield from names
 
-    def _subject_frames(self, transaction: Any, subject: bytes, from_frame: int) -> Iterator[int]:
-        cursor = transaction.cursor(self.database)
-        found = cursor.set_range_dup(subject, position_key(from_frame))
+    def _beginning(self, transaction: Any, database: Any, prefix: bytes) -> Iterator[bytes]:
+        cursor = transaction.cursor(database)
+        found = cursor.set_range(prefix)
+        while found and bytes(cursor.key()).startswith(prefix):
+            yield bytes(cursor.key())
+            found = cursor.next_nodup()
+
+    def _subject_frames(self, transaction: Any, name: bytes, from_frame: int) -> Iterator[int]:
+        last_position, count = self._head(transaction, name)
+        cursor = transaction.cursor(self._rows)
+        found = cursor.set_range_dup(name, position_key(from_frame))
+        before = (_unpacked(name, cursor.value())[1] if cursor.prev_dup() else 0) if found else count
+        found = found and cursor.set_range_dup(name, position_key(from_frame))
+        if not found and last_position >= from_frame:
+            raise _lost(name, from_frame)
         while found:
-            yield position_of(cursor.value())
-            found = cursor.next_dup()
+            position, number = _unpacked(name, cursor.value())
+            if number != before + 1:
+                raise _lost(name, position)
+            yield position
+            before, found = number, cursor.next_dup()
+        if before != count:
+            raise _lost(name, last_position)
+
+    def _head(self, transaction: Any, name: bytes) -> tuple[int, int]:
+        """(first position, number) of the subject's last row; zeros where there is none."""
+        row = transaction.get(name, db=self._heads)
+        return _unpacked(name, row) if row else (0, 0)
 
 
 def about(event: Event, subjects: Sequence[str]) -> bool:
@@ -68,3 +108,19 @@ def about(event: Event, subjects: Sequence[str]) -> bool:
     if not subjects:
         return True
     return any(event.subject.startswith(name) if name.endswith("/") else event.subject == name for name in subjects)
+
+
+def _lost(name: bytes, position: int) -> DamagedFrame:
+    return DamagedFrame(position, f"the subject index has lost rows of {name.decode()}")
+
+
+def _packed(name: bytes, position: int, number: int) -> bytes:
+    return _ROW.pack(position, number, zlib.crc32(name + position_key(position) + position_key(number)))
+
+
+def _unpacked(name: bytes, row: bytes | memoryview) -> tuple[int, int]:
+    if len(row) == _ROW.size:
+        position, number, _ = _ROW.unpack(row)
+        if bytes(row) == _packed(name, position, number):
+            return position, number
+    raise DamagedFrame(0, f"a row of the subject index is damaged, under {name.decode(errors='replace')}")

@@ -28,7 +28,7 @@ from guessbook.store.producers import Producers, ProducerState, StoredBatch
 
 EVENT_LIMIT = 1024 * 1024  # bytes of one event
 BATCH_LIMIT = 2 * 1024 * 1024  # bytes of the events of one append
-READ_BYTES = 1024 * 1024  # what one read transaction copies out, at least one frame
+READ_BYTES = 256 * 1024  # what one read transaction copies out, at least one frame: what each stalled subscriber costs
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Log:
         opened = self._environment
         self._env, self._frames = opened.env, opened.frames
         self.log_id, self.genesis_hash = opened.log_id, frame.genesis(opened.log_id)
-        self.index = SubjectIndex(opened.subjects)
+        self.index = SubjectIndex(opened.subjects, opened.subject_heads)
         self._producers = Producers(opened.producers, opened.batches)
         with self._env.begin() as transaction:
             last = self._last_frame(transaction)

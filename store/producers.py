@@ -5,14 +5,18 @@ The order of the checks matters: whether a batch is known comes before everythin
 
 import hashlib
 import struct
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
 from guessbook.store.errors import DifferentContent, FencedEpoch, OutOfOrder
+from guessbook.store.frame import DamagedFrame
 
 NAME_LIMIT = 200  # bytes
+# Each row ends with a checksum over its key and itself: LMDB checks no data.
 _STATE = struct.Struct(">QQ")  # epoch, last sequence
 _BATCH = struct.Struct(">QI16s")  # first position, count, digest of the events as they were sent
+_CHECKSUM = 4
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class Producers:
         self._batches = batches
 
     def state(self, transaction: Any, name: str) -> ProducerState:
-        row = transaction.get(name.encode(), db=self._states)
-        return ProducerState(*_STATE.unpack(row)) if row else ProducerState(0, 0)
+        fields = _read(transaction, self._states, name.encode(), _STATE)
+        return ProducerState(*fields) if fields else ProducerState(0, 0)
 
     def join(self, transaction: Any, name: str, epoch: int) -> ProducerState:
         """Takes a producer in. Epoch 0 asks for the next one, which fences the older processes. Raises FencedEpoch."""
@@ -63,22 +67,37 @@ class Producers:
             raise FencedEpoch(f"producer {name} has epoch {state.epoch} now; epoch {epoch} is an older process of it")
         if sequence == state.last_sequence + 1:
             return None
-        row = transaction.get(_batch_key(name, sequence), db=self._batches)
-        if row is None:
+        fields = _read(transaction, self._batches, _batch_key(name, sequence), _BATCH)
+        if fields is None:
             raise OutOfOrder(f"producer {name} sent batch {sequence}; {state.last_sequence + 1} comes next")
-        first_position, count, digest = _BATCH.unpack(row)
+        first_position, count, digest = fields
         if digest != content_digest(raw):
             raise DifferentContent(f"batch {sequence} of producer {name} is stored already, with other events")
         return StoredBatch(first_position, count)
 
     def add(self, transaction: Any, name: str, epoch: int, sequence: int, stored: StoredBatch, raw: bytes) -> None:
         row = _BATCH.pack(stored.first_position, stored.count, content_digest(raw))
-        transaction.put(_batch_key(name, sequence), row, db=self._batches)
+        _write(transaction, self._batches, _batch_key(name, sequence), row)
         self._put(transaction, name, ProducerState(epoch, sequence))
 
     def _put(self, transaction: Any, name: str, state: ProducerState) -> None:
-        transaction.put(name.encode(), _STATE.pack(state.epoch, state.last_sequence), db=self._states)
+        _write(transaction, self._states, name.encode(), _STATE.pack(state.epoch, state.last_sequence))
 
 
 def _batch_key(name: str, sequence: int) -> bytes:
     return name.encode() + b"\0" + sequence.to_bytes(8, "big")
+
+
+def _write(transaction: Any, database: Any, key: bytes, row: bytes) -> None:
+    transaction.put(key, row + zlib.crc32(key + row).to_bytes(_CHECKSUM, "big"), db=database)
+
+
+def _read(transaction: Any, database: Any, key: bytes, layout: struct.Struct) -> tuple[Any, ...] | None:
+    """A row's fields, None where there is none. Raises DamagedFrame where its bytes are not what was written."""
+    found = transaction.get(key, db=database)
+    if found is None:
+        return None
+    row, checksum = found[:-_CHECKSUM], found[-_CHECKSUM:]
+    if len(row) != layout.size or zlib.crc32(key + row).to_bytes(_CHECKSUM, "big") != checksum:
+        raise DamagedFrame(0, f"what the log knows of a producer is damaged, under {key!r}")
+    return layout.unpack(row)

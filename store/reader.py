@@ -30,7 +30,8 @@ class LogReader:
         try:
             meta = self._env.open_db(b"meta", create=False)
             self._frames = self._env.open_db(b"frames", create=False)
-            self._index = SubjectIndex(self._env.open_db(b"subjects", dupsort=True, dupfixed=True, create=False))
+            rows = self._env.open_db(b"subjects", dupsort=True, dupfixed=True, create=False)
+            self._index = SubjectIndex(rows, self._env.open_db(b"subject_heads", create=False))
             with self._env.begin() as transaction:
                 found = transaction.get(b"format", db=meta)
                 self.log_id = (transaction.get(b"log_id", db=meta) or b"").decode(errors="replace")

@@ -71,8 +71,10 @@ def test_the_ledger_counts_what_is_wrong() -> None:
     for number, event in enumerate(again, start=1):
         event.position = number
     assert compare(positions, again).doubled == len(batch("p", 7))
-    again[0].step_completed.loss += 1
-    assert compare(positions, again).corrupt == 1
+    changed = Event()
+    changed.CopyFrom(events[0])
+    changed.step_completed.loss += 1
+    assert compare(positions, [changed, *events[1:]]).corrupt == 1
     assert compare({**positions, ("p", 3): 1}, events).corrupt == 1
     ledger.acknowledge("p", 3, 1)
     assert ledger.moved == 1

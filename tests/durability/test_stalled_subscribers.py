@@ -24,7 +24,7 @@ CONNECTIONS = 20
 EVENTS, EXAMPLES = 8000, 100  # of one writing
 PATIENCE_S = 60.0
 MEMORY_MB = 600.0  # about 4 MB a subscriber are in flight, most of it on the client's side
-GROWTH_MB = 60.0  # when everybody has stalled
+GROWTH_MB = 150.0  # when everybody has stalled; 200 answers are made anew, and their memory is not always given back
 HEALTH_TRIES = 50
 HEALTH_S = 0.1
 

@@ -1,9 +1,10 @@
 """The log on real LMDB: order, expected position, once for ever, and nothing damaged is served."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import pytest
@@ -265,3 +266,54 @@ def test_after_a_commit_that_failed_nothing_is_acknowledged_any_more(log: Log, m
     writer.close()
     assert len(failures) == 1
     assert _steps(log) == [1]
+
+
+def _change(folder: Path, table: bytes, change: Callable[[Any, Any], None], dup: bool = False) -> None:
+    """Changes a table behind the log's back."""
+    with lmdb.open(str(folder), max_dbs=8, map_size=MAP) as env:
+        database = env.open_db(table, create=False, dupsort=dup, dupfixed=dup)
+        with env.begin(write=True, db=database) as transaction:
+            change(transaction, database)
+
+
+@pytest.mark.parametrize("lost", [1, 10, 20])
+def test_a_row_lost_from_the_subject_index_is_noticed(tmp_path: Path, lost: int) -> None:
+    folder = tmp_path / "log"
+    log = Log(folder, map_bytes=MAP)
+    for number in range(1, 21):
+        _commit(log, Append([step(number)], "a"))
+    log.close()
+
+    def lose(transaction: Any, database: Any) -> None:
+        cursor = transaction.cursor(database)
+        assert cursor.set_range_dup(b"run/run-0001", lost.to_bytes(8, "big"))
+        cursor.delete()
+
+    _change(folder, b"subjects", lose, dup=True)
+    reopened = Log(folder, map_bytes=MAP)
+    for subjects in (["run/run-0001"], ["run/"]):
+        with pytest.raises(DamagedFrame, match="lost rows"):
+            list(reopened.read_all(subjects=subjects))
+    assert len(list(reopened.read_all())) == 20
+    reopened.close()
+
+
+@pytest.mark.parametrize("table", [b"producers", b"batches"])
+def test_a_changed_row_of_a_producer_is_noticed(tmp_path: Path, table: bytes) -> None:
+    folder = tmp_path / "log"
+    log = Log(folder, map_bytes=MAP)
+    epoch = log.join("p", 0).epoch
+    _commit(log, Append([step(1)], "a", producer="p", epoch=epoch, sequence=1))
+    log.close()
+
+    def flip(transaction: Any, database: Any) -> None:
+        key, row = next(iter(transaction.cursor(database)))
+        transaction.put(key, bytes([row[0] ^ 1]) + row[1:])
+
+    _change(folder, table, flip)
+    reopened = Log(folder, map_bytes=MAP)
+    again = Append([step(1)], "a", producer="p", epoch=epoch, sequence=1)
+    with pytest.raises(DamagedFrame, match="producer is damaged"):
+        _commit(reopened, again)
+    reopened.close()
+    assert verify(folder).ok  # the frames themselves are
