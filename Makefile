@@ -16,10 +16,10 @@ SERVICES := artifacts control history log
 # Where `make proto` writes: through a link, so that the generated imports read `guessbook.proto`.
 PROTO_OUT ?= .ns
 
-.PHONY: help demo test check unit durability proto python chromium strace clean
+.PHONY: help demo test check unit bench-log durability proto python chromium strace clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: $(VENV)/.all  ## fine-tune a small real model and open the dashboard (DEMO_ONCE=1: end after training)
 	@exec $(BIN)/guessbook demo
@@ -35,6 +35,9 @@ check: $(VENV)/.dev .ns  ## ruff, mypy, stale generated code
 
 unit: $(VENV)/.dev .ns  ## the fast tests
 	@exec $(BIN)/python -m pytest -q tests/unit
+
+bench-log: $(VENV)/.dev  ## measure the log and its server, beside umadb and bare LMDB; the last line is JSON
+	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_log
 
 durability: $(VENV)/.dev strace  ## attack the log (some minutes): kill -9, power cuts, failing calls, flipped bits, full disk, dropped acks
 	@cd tests && exec "$(abspath $(BIN))/python" -m durability

@@ -28,6 +28,7 @@ from guessbook.store.producers import Producers, ProducerState, StoredBatch
 
 EVENT_LIMIT = 1024 * 1024  # bytes of one event
 BATCH_LIMIT = 2 * 1024 * 1024  # bytes of the events of one append
+TIDY_COMMITS = 1000
 READ_BYTES = 256 * 1024  # what one read transaction copies out, at least one frame: what each stalled subscriber costs
 
 
@@ -107,6 +108,7 @@ class Log:
         with self._env.begin() as transaction:
             last = self._last_frame(transaction)
         self.head = Head(0, self.genesis_hash, 0) if last is None else _head_after(last)
+        self._commits = 0
         self._decisive = self.head.position  # the last event about anything but a run; after opening it may be any
 
     def close(self) -> None:
@@ -137,6 +139,9 @@ class Log:
         with self._appended:
             self.head, self._decisive = head, decisive
             self._appended.notify_all()
+        self._commits += 1
+        if self._commits % TIDY_COMMITS == 0:
+            self._env.reader_check()  # a process that was killed while it read keeps old pages, and the file grows with each commit
         return answers, events
 
     def join(self, producer: str, epoch: int) -> ProducerState:
