@@ -29,7 +29,7 @@ from guessbook.store.producers import Producers, ProducerState, StoredBatch
 EVENT_LIMIT = 1024 * 1024  # bytes of one event
 BATCH_LIMIT = 2 * 1024 * 1024  # bytes of the events of one append
 TIDY_COMMITS = 1000
-READ_BYTES = 256 * 1024  # what one read transaction copies out, at least one frame: what each stalled subscriber costs
+READ_BYTES = 128 * 1024  # what one read transaction copies out, at least one frame: what each stalled subscriber costs
 
 
 @dataclass(frozen=True)

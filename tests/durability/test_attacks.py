@@ -29,8 +29,7 @@ def test_nothing_acknowledged_is_lost_when_the_power_goes(tmp_path: Path, capsys
 def test_the_power_cuts_would_find_a_log_that_does_not_sync(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     strace.require()
     result = power_cuts.attack(tmp_path, 20, seed(capsys, "power cuts without sync"), options=("--without-sync",))
-    assert result.lost
-    assert result.corrupt
+    assert result.lost + result.corrupt > 0  # which of the two it is depends on what the disk happened to keep
 
 
 def test_a_system_call_that_fails_is_never_acknowledged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
