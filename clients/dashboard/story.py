@@ -77,7 +77,6 @@ def register(app: Dash, queries: Queries) -> None:
         Input("previous", "n_clicks"),
         Input("next", "n_clicks"),
         Input("close", "n_clicks"),
-        State("neighbours", "data"),
         State("url", "search"),
     )
     in_browser(

@@ -85,6 +85,7 @@ def test_an_example_tells_its_story(page: Page, dashboard: Dashboard, training: 
     expect(page.locator("#story")).to_contain_text("capital of Norway")
     page.reload()
     expect(page.locator("#story")).to_contain_text("capital of Norway")
+    expect(page.locator("#next")).to_be_enabled()
     page.keyboard.press("j")
     page.keyboard.press("j")
     expect(page.locator("#story-title")).to_contain_text("Example 3")

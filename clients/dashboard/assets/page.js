@@ -37,7 +37,20 @@
   let listed = "";
   let opened = null;
   let scroll = false;
+  // Pages are turned one at a time: a press waits until the page before it is here.
   const presses = [];
+  let neighbours = null; // of the example that is shown
+  let heading = null; // the example that was turned to and is not here yet
+
+  function turn() {
+    if (heading !== null || !neighbours || !presses.length) return;
+    const to = neighbours[presses.shift()];
+    if (!to) return turn();
+    const next = changed(location.search, { example: to[0], row: to[1] < 0 ? null : to[1] });
+    if (next === same()) return turn();
+    heading = String(to[0]);
+    set("url", { search: next });
+  }
 
   // What a narrow list leaves out, the story has.
   function fitColumns(api) {
@@ -134,6 +147,9 @@
       set("moment", { value: given("at") });
       const example = given("example");
       window.guessbookLive.setExample(example === "" ? null : Number(example));
+      if (example !== heading) heading = null;
+      if (neighbours && String(neighbours.of) !== example) neighbours = null;
+      if (example === "") presses.length = 0;
       scroll = example !== "" && !document.querySelector(".book.open");
       return example === "" ? "book" : "book open";
     },
@@ -183,26 +199,23 @@
       return changed(search, { example: cell.rowId, row: cell.rowIndex });
     },
 
-    turnPage: function (previous, next, close, neighbours, search) {
+    turnPage: function (previous, next, close, search) {
       const button = pressed();
       if (!button || !(previous || next || close)) return same();
       if (button === "close") return changed(search, { example: null, row: null });
-      // Pressed before the page it was pressed on is here: pressed again when it is.
-      if (neighbours && String(neighbours.of) !== read(search)("example")) {
-        presses.push(button);
-        return same();
-      }
-      const to = neighbours && neighbours[button];
-      return to ? changed(search, { example: to[0], row: to[1] < 0 ? null : to[1] }) : same();
+      presses.push(button);
+      turn();
+      return same();
     },
 
-    showNeighbours: function (neighbours) {
+    showNeighbours: function (known) {
       // Once a story was opened: the list and the story side by side fill the window.
-      if (scroll && neighbours) document.getElementById("book").scrollIntoView({ block: "start" });
-      if (neighbours) scroll = false;
-      const press = presses.shift();
-      if (press) setTimeout(() => document.getElementById(press).click());
-      return [!(neighbours && neighbours.previous), !(neighbours && neighbours.next)];
+      if (scroll && known) document.getElementById("book").scrollIntoView({ block: "start" });
+      if (known) scroll = false;
+      neighbours = known;
+      if (!known || String(known.of) === heading) heading = null;
+      setTimeout(turn);
+      return [!(known && known.previous), !(known && known.next)];
     },
   };
 
@@ -210,10 +223,10 @@
     const typing = event.target.closest && event.target.closest("input, textarea, select, [role=dialog], [contenteditable]");
     const id = { j: "next", k: "previous", Escape: "close" }[event.key];
     if (!id || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    const button = document.getElementById(id);
-    if (button && !button.disabled && document.querySelector(".book.open")) {
-      event.preventDefault();
-      button.click();
-    }
+    if (!document.querySelector(".book.open")) return;
+    event.preventDefault();
+    if (id === "close") return document.getElementById(id).click();
+    presses.push(id);
+    turn();
   });
 })();
