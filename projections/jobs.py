@@ -87,13 +87,7 @@ def _leased(state: Jobs, event: Event, body: events.JobLeased) -> None:
         state.trainers[body.trainer].job = job.id
 
 
-def _started(state: Jobs, event: Event, body: events.JobStarted) -> None:
-    job = _job(state, event)
-    job.state = JOB_STATE_ACTIVE
-    job.started_at_us = job.started_at_us or event.recorded_at_us
-
-
-def _resumed(state: Jobs, event: Event, body: events.JobResumed) -> None:
+def _taken_up(state: Jobs, event: Event, body: events.JobStarted | events.JobResumed) -> None:
     job = _job(state, event)
     job.state = JOB_STATE_ACTIVE
     job.started_at_us = job.started_at_us or event.recorded_at_us
@@ -198,11 +192,11 @@ HANDLERS: Handlers = {
     "job_queued": _queued,
     "job_priority_changed": _priority_changed,
     "job_leased": _leased,
-    "job_started": _started,
+    "job_started": _taken_up,
     "pause_requested": _pause_requested,
     "job_paused": _paused,
     "resume_requested": _resume_requested,
-    "job_resumed": _resumed,
+    "job_resumed": _taken_up,
     "stop_requested": _stop_requested,
     "job_stopped": _stopped,
     "snapshot_requested": _snapshot_requested,

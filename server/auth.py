@@ -12,7 +12,7 @@ from guessbook.server.context import Context, certified_name, token_name
 from guessbook.server.decide.rejection import Forbidden, Unauthenticated
 from guessbook.server.decide.tokens import RESERVED
 from guessbook.server.rights import RIGHTS
-from guessbook.server.streams import Streams, play
+from guessbook.server.streams import Streams, play, taken_apart
 from guessbook.server.tokens import ROLES, Token, Tokens
 
 _HINT = "Set GUESSBOOK_TOKEN; an admin makes one with `guessbook token create NAME --role ROLE`."
@@ -35,13 +35,7 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
-        make = {
-            (False, False): (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
-            (False, True): (grpc.unary_stream_rpc_method_handler, handler.unary_stream),
-            (True, False): (grpc.stream_unary_rpc_method_handler, handler.stream_unary),
-            (True, True): (grpc.stream_stream_rpc_method_handler, handler.stream_stream),
-        }
-        build, behaviour = make[(handler.request_streaming, handler.response_streaming)]
+        build, behaviour = taken_apart(handler)
         guard = self._stream if handler.response_streaming else self._unary
         if handler.request_streaming:
             guarded = guard(behaviour, handler_call_details.method)

@@ -12,6 +12,7 @@ from guessbook.projections.fold import UnknownEvent
 from guessbook.server import logs
 from guessbook.server.context import Context, known_caller
 from guessbook.server.decide import rejection
+from guessbook.server.streams import taken_apart
 from guessbook.store import artifacts, errors, frame
 
 _log = logging.getLogger(__name__)
@@ -88,13 +89,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         if handler is None:
             return None
         method = handler_call_details.method.rpartition("/")[2]
-        make = {
-            (False, False): (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
-            (False, True): (grpc.unary_stream_rpc_method_handler, handler.unary_stream),
-            (True, False): (grpc.stream_unary_rpc_method_handler, handler.stream_unary),
-            (True, True): (grpc.stream_stream_rpc_method_handler, handler.stream_stream),
-        }
-        build, behaviour = make[(handler.request_streaming, handler.response_streaming)]
+        build, behaviour = taken_apart(handler)
         guarded = _guard_stream(behaviour, method) if handler.response_streaming else _guard_unary(behaviour, method)
         return build(guarded, handler.request_deserializer, handler.response_serializer)
 

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
+import grpc
+
 from guessbook.server.context import Context
 from guessbook.server.decide.rejection import Rejection, Stopping
 
@@ -65,3 +67,14 @@ async def play(behaviour: Callable[[Any, Context], Any], request: Any, context: 
 
 def _stopping() -> Stopping:
     return Stopping("the server stops", "Nothing that was acknowledged is lost. Try again when it is back.")
+
+
+def taken_apart(handler: Any) -> tuple[Callable[..., Any], Callable[[Any, Context], Any]]:
+    """What builds a handler of this one's kind, and what it does: for interceptors, which put something round it."""
+    kinds = {
+        (False, False): (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
+        (False, True): (grpc.unary_stream_rpc_method_handler, handler.unary_stream),
+        (True, False): (grpc.stream_unary_rpc_method_handler, handler.stream_unary),
+        (True, True): (grpc.stream_stream_rpc_method_handler, handler.stream_stream),
+    }
+    return kinds[handler.request_streaming, handler.response_streaming]
