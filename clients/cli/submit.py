@@ -91,7 +91,7 @@ def chosen(options: dict[str, Any]) -> events_pb2.TrainingConfig:
     """The config with the fields whose options were given; the server completes it."""
     config = events_pb2.TrainingConfig()
     for field in events_pb2.TrainingConfig.DESCRIPTOR.fields:
-        value = options[field.name]
+        value = options.get(field.name)
         if value in (None, [], ()):
             continue
         try:

@@ -361,3 +361,79 @@ class RevokeTokenResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RevokeTokenResponse: _TypeAlias = RevokeTokenResponse  # noqa: Y015
+
+@_typing.final
+class ChangeScheduleRequest(_message.Message):
+    """What isn't set stays as it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_STEPS_FIELD_NUMBER: _builtins.int
+    DEFAULT_STEPS_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_BUDGET_PERCENT_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_BUDGET_SECONDS_FIELD_NUMBER: _builtins.int
+    SNAPSHOTS_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    """empty: the one that is running"""
+    default_steps: _builtins.bool
+    """the schedule as it is by default, in place of snapshot_steps"""
+    snapshot_budget_percent: _builtins.float
+    snapshot_budget_seconds: _builtins.float
+    snapshots: _builtins.bool
+    @_builtins.property
+    def snapshot_steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        snapshot_steps: _abc.Iterable[_builtins.int] | None = ...,
+        default_steps: _builtins.bool = ...,
+        snapshot_budget_percent: _builtins.float | None = ...,
+        snapshot_budget_seconds: _builtins.float | None = ...,
+        snapshots: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_snapshot_budget_percent", b"_snapshot_budget_percent", "_snapshot_budget_seconds", b"_snapshot_budget_seconds", "_snapshots", b"_snapshots", "snapshot_budget_percent", b"snapshot_budget_percent", "snapshot_budget_seconds", b"snapshot_budget_seconds", "snapshots", b"snapshots"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_snapshot_budget_percent", b"_snapshot_budget_percent", "_snapshot_budget_seconds", b"_snapshot_budget_seconds", "_snapshots", b"_snapshots", "default_steps", b"default_steps", "job", b"job", "snapshot_budget_percent", b"snapshot_budget_percent", "snapshot_budget_seconds", b"snapshot_budget_seconds", "snapshot_steps", b"snapshot_steps", "snapshots", b"snapshots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__snapshot_budget_percent: _TypeAlias = _typing.Literal["snapshot_budget_percent"]  # noqa: Y015
+    _WhichOneofArgType__snapshot_budget_percent: _TypeAlias = _typing.Literal["_snapshot_budget_percent", b"_snapshot_budget_percent"]  # noqa: Y015
+    _WhichOneofReturnType__snapshot_budget_seconds: _TypeAlias = _typing.Literal["snapshot_budget_seconds"]  # noqa: Y015
+    _WhichOneofArgType__snapshot_budget_seconds: _TypeAlias = _typing.Literal["_snapshot_budget_seconds", b"_snapshot_budget_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__snapshots: _TypeAlias = _typing.Literal["snapshots"]  # noqa: Y015
+    _WhichOneofArgType__snapshots: _TypeAlias = _typing.Literal["_snapshots", b"_snapshots"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__snapshot_budget_percent) -> _WhichOneofReturnType__snapshot_budget_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__snapshot_budget_seconds) -> _WhichOneofReturnType__snapshot_budget_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__snapshots) -> _WhichOneofReturnType__snapshots | None: ...
+
+Global___ChangeScheduleRequest: _TypeAlias = ChangeScheduleRequest  # noqa: Y015
+
+@_typing.final
+class StartJobRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRAINER_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    trainer: _builtins.str
+    epoch: _builtins.int
+    @_builtins.property
+    def job(self) -> Global___SubmitJobRequest: ...
+    def __init__(
+        self,
+        *,
+        trainer: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        job: Global___SubmitJobRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "job", b"job", "trainer", b"trainer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartJobRequest: _TypeAlias = StartJobRequest  # noqa: Y015

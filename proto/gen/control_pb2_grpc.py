@@ -59,9 +59,19 @@ class ControlStub:
                 request_serializer=guessbook_dot_proto_dot_control__pb2.JobCommand.SerializeToString,
                 response_deserializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.FromString,
                 _registered_method=True)
+        self.ChangeSchedule = channel.unary_unary(
+                '/guessbook.v1.Control/ChangeSchedule',
+                request_serializer=guessbook_dot_proto_dot_control__pb2.ChangeScheduleRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.FromString,
+                _registered_method=True)
         self.LeaseJob = channel.unary_unary(
                 '/guessbook.v1.Control/LeaseJob',
                 request_serializer=guessbook_dot_proto_dot_control__pb2.LeaseJobRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_control__pb2.LeaseJobResponse.FromString,
+                _registered_method=True)
+        self.StartJob = channel.unary_unary(
+                '/guessbook.v1.Control/StartJob',
+                request_serializer=guessbook_dot_proto_dot_control__pb2.StartJobRequest.SerializeToString,
                 response_deserializer=guessbook_dot_proto_dot_control__pb2.LeaseJobResponse.FromString,
                 _registered_method=True)
         self.CreateToken = channel.unary_unary(
@@ -115,8 +125,22 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChangeSchedule(self, request, context):
+        """When a job's snapshots are taken and how long they may take; while it waits and while it runs, from the next step on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def LeaseJob(self, request, context):
         """A trainer asks for its next job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartJob(self, request, context):
+        """A trainer that trains already, in a program of somebody else's, makes that a job of its own: queued and leased to it at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -170,9 +194,19 @@ def add_ControlServicer_to_server(servicer, server):
                     request_deserializer=guessbook_dot_proto_dot_control__pb2.JobCommand.FromString,
                     response_serializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.SerializeToString,
             ),
+            'ChangeSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeSchedule,
+                    request_deserializer=guessbook_dot_proto_dot_control__pb2.ChangeScheduleRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.SerializeToString,
+            ),
             'LeaseJob': grpc.unary_unary_rpc_method_handler(
                     servicer.LeaseJob,
                     request_deserializer=guessbook_dot_proto_dot_control__pb2.LeaseJobRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_control__pb2.LeaseJobResponse.SerializeToString,
+            ),
+            'StartJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartJob,
+                    request_deserializer=guessbook_dot_proto_dot_control__pb2.StartJobRequest.FromString,
                     response_serializer=guessbook_dot_proto_dot_control__pb2.LeaseJobResponse.SerializeToString,
             ),
             'CreateToken': grpc.unary_unary_rpc_method_handler(
@@ -337,6 +371,33 @@ class Control:
             _registered_method=True)
 
     @staticmethod
+    def ChangeSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.Control/ChangeSchedule',
+            guessbook_dot_proto_dot_control__pb2.ChangeScheduleRequest.SerializeToString,
+            guessbook_dot_proto_dot_control__pb2.CommandResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def LeaseJob(request,
             target,
             options=(),
@@ -352,6 +413,33 @@ class Control:
             target,
             '/guessbook.v1.Control/LeaseJob',
             guessbook_dot_proto_dot_control__pb2.LeaseJobRequest.SerializeToString,
+            guessbook_dot_proto_dot_control__pb2.LeaseJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.Control/StartJob',
+            guessbook_dot_proto_dot_control__pb2.StartJobRequest.SerializeToString,
             guessbook_dot_proto_dot_control__pb2.LeaseJobResponse.FromString,
             options,
             channel_credentials,

@@ -37,8 +37,12 @@ class ControlStub:
     ResumeJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]
     StopJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]
     TakeSnapshot: _grpc.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]
+    ChangeSchedule: _grpc.UnaryUnaryMultiCallable[_control_pb2.ChangeScheduleRequest, _control_pb2.CommandResponse]
+    """When a job's snapshots are taken and how long they may take; while it waits and while it runs, from the next step on."""
     LeaseJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.LeaseJobRequest, _control_pb2.LeaseJobResponse]
     """A trainer asks for its next job."""
+    StartJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.StartJobRequest, _control_pb2.LeaseJobResponse]
+    """A trainer that trains already, in a program of somebody else's, makes that a job of its own: queued and leased to it at once."""
     CreateToken: _grpc.UnaryUnaryMultiCallable[_control_pb2.CreateTokenRequest, _control_pb2.CreateTokenResponse]
     """Tokens, for admins. The answer of CreateToken is the one place where the token itself is ever said."""
     ListTokens: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListTokensRequest, _control_pb2.ListTokensResponse]
@@ -54,8 +58,12 @@ class ControlAsyncStub(ControlStub):
     ResumeJob: _aio.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]  # type: ignore[assignment]
     StopJob: _aio.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]  # type: ignore[assignment]
     TakeSnapshot: _aio.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]  # type: ignore[assignment]
+    ChangeSchedule: _aio.UnaryUnaryMultiCallable[_control_pb2.ChangeScheduleRequest, _control_pb2.CommandResponse]  # type: ignore[assignment]
+    """When a job's snapshots are taken and how long they may take; while it waits and while it runs, from the next step on."""
     LeaseJob: _aio.UnaryUnaryMultiCallable[_control_pb2.LeaseJobRequest, _control_pb2.LeaseJobResponse]  # type: ignore[assignment]
     """A trainer asks for its next job."""
+    StartJob: _aio.UnaryUnaryMultiCallable[_control_pb2.StartJobRequest, _control_pb2.LeaseJobResponse]  # type: ignore[assignment]
+    """A trainer that trains already, in a program of somebody else's, makes that a job of its own: queued and leased to it at once."""
     CreateToken: _aio.UnaryUnaryMultiCallable[_control_pb2.CreateTokenRequest, _control_pb2.CreateTokenResponse]  # type: ignore[assignment]
     """Tokens, for admins. The answer of CreateToken is the one place where the token itself is ever said."""
     ListTokens: _aio.UnaryUnaryMultiCallable[_control_pb2.ListTokensRequest, _control_pb2.ListTokensResponse]  # type: ignore[assignment]
@@ -100,12 +108,28 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_control_pb2.CommandResponse, _abc.Awaitable[_control_pb2.CommandResponse]]: ...
 
     @_abc_1.abstractmethod
+    def ChangeSchedule(
+        self,
+        request: _control_pb2.ChangeScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.CommandResponse, _abc.Awaitable[_control_pb2.CommandResponse]]:
+        """When a job's snapshots are taken and how long they may take; while it waits and while it runs, from the next step on."""
+
+    @_abc_1.abstractmethod
     def LeaseJob(
         self,
         request: _control_pb2.LeaseJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.LeaseJobResponse, _abc.Awaitable[_control_pb2.LeaseJobResponse]]:
         """A trainer asks for its next job."""
+
+    @_abc_1.abstractmethod
+    def StartJob(
+        self,
+        request: _control_pb2.StartJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.LeaseJobResponse, _abc.Awaitable[_control_pb2.LeaseJobResponse]]:
+        """A trainer that trains already, in a program of somebody else's, makes that a job of its own: queued and leased to it at once."""
 
     @_abc_1.abstractmethod
     def CreateToken(

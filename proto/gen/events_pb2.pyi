@@ -96,6 +96,7 @@ class Event(_message.Message):
     JOB_COMPLETED_FIELD_NUMBER: _builtins.int
     JOB_FAILED_FIELD_NUMBER: _builtins.int
     JOB_INTERRUPTED_FIELD_NUMBER: _builtins.int
+    SCHEDULE_CHANGED_FIELD_NUMBER: _builtins.int
     RUN_STARTED_FIELD_NUMBER: _builtins.int
     STEP_COMPLETED_FIELD_NUMBER: _builtins.int
     CHECKPOINT_SAVED_FIELD_NUMBER: _builtins.int
@@ -103,10 +104,14 @@ class Event(_message.Message):
     EXAMPLES_OBSERVED_FIELD_NUMBER: _builtins.int
     SNAPSHOT_COMPLETED_FIELD_NUMBER: _builtins.int
     SNAPSHOT_FAILED_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_THINNED_FIELD_NUMBER: _builtins.int
+    REPORT_CREATED_FIELD_NUMBER: _builtins.int
     DATASET_REGISTERED_FIELD_NUMBER: _builtins.int
     EXAMPLES_REGISTERED_FIELD_NUMBER: _builtins.int
     DATASET_REJECTED_FIELD_NUMBER: _builtins.int
     VERSION_CREATED_FIELD_NUMBER: _builtins.int
+    LOG_RESTORED_FIELD_NUMBER: _builtins.int
+    HISTORY_ARCHIVED_FIELD_NUMBER: _builtins.int
     SERVER_STARTED_FIELD_NUMBER: _builtins.int
     TRAINER_CONNECTED_FIELD_NUMBER: _builtins.int
     TRAINER_LOST_FIELD_NUMBER: _builtins.int
@@ -161,6 +166,8 @@ class Event(_message.Message):
     @_builtins.property
     def job_interrupted(self) -> Global___JobInterrupted: ...
     @_builtins.property
+    def schedule_changed(self) -> Global___ScheduleChanged: ...
+    @_builtins.property
     def run_started(self) -> Global___RunStarted: ...
     @_builtins.property
     def step_completed(self) -> Global___StepCompleted: ...
@@ -175,6 +182,10 @@ class Event(_message.Message):
     @_builtins.property
     def snapshot_failed(self) -> Global___SnapshotFailed: ...
     @_builtins.property
+    def snapshot_thinned(self) -> Global___SnapshotThinned: ...
+    @_builtins.property
+    def report_created(self) -> Global___ReportCreated: ...
+    @_builtins.property
     def dataset_registered(self) -> Global___DatasetRegistered: ...
     @_builtins.property
     def examples_registered(self) -> Global___ExamplesRegistered: ...
@@ -182,6 +193,10 @@ class Event(_message.Message):
     def dataset_rejected(self) -> Global___DatasetRejected: ...
     @_builtins.property
     def version_created(self) -> Global___VersionCreated: ...
+    @_builtins.property
+    def log_restored(self) -> Global___LogRestored: ...
+    @_builtins.property
+    def history_archived(self) -> Global___HistoryArchived: ...
     @_builtins.property
     def server_started(self) -> Global___ServerStarted: ...
     @_builtins.property
@@ -216,6 +231,7 @@ class Event(_message.Message):
         job_completed: Global___JobCompleted | None = ...,
         job_failed: Global___JobFailed | None = ...,
         job_interrupted: Global___JobInterrupted | None = ...,
+        schedule_changed: Global___ScheduleChanged | None = ...,
         run_started: Global___RunStarted | None = ...,
         step_completed: Global___StepCompleted | None = ...,
         checkpoint_saved: Global___CheckpointSaved | None = ...,
@@ -223,21 +239,25 @@ class Event(_message.Message):
         examples_observed: Global___ExamplesObserved | None = ...,
         snapshot_completed: Global___SnapshotCompleted | None = ...,
         snapshot_failed: Global___SnapshotFailed | None = ...,
+        snapshot_thinned: Global___SnapshotThinned | None = ...,
+        report_created: Global___ReportCreated | None = ...,
         dataset_registered: Global___DatasetRegistered | None = ...,
         examples_registered: Global___ExamplesRegistered | None = ...,
         dataset_rejected: Global___DatasetRejected | None = ...,
         version_created: Global___VersionCreated | None = ...,
+        log_restored: Global___LogRestored | None = ...,
+        history_archived: Global___HistoryArchived | None = ...,
         server_started: Global___ServerStarted | None = ...,
         trainer_connected: Global___TrainerConnected | None = ...,
         trainer_lost: Global___TrainerLost | None = ...,
         token_created: Global___TokenCreated | None = ...,
         token_revoked: Global___TokenRevoked | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "checkpoint_saved", b"checkpoint_saved", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "pause_requested", b"pause_requested", "resume_requested", b"resume_requested", "run_started", b"run_started", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "checkpoint_saved", b"checkpoint_saved", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "history_archived", b"history_archived", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "log_restored", b"log_restored", "pause_requested", b"pause_requested", "report_created", b"report_created", "resume_requested", b"resume_requested", "run_started", b"run_started", "schedule_changed", b"schedule_changed", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "snapshot_thinned", b"snapshot_thinned", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "body", b"body", "causation", b"causation", "checkpoint_saved", b"checkpoint_saved", "correlation", b"correlation", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "occurred_at_us", b"occurred_at_us", "pause_requested", b"pause_requested", "position", b"position", "recorded_at_us", b"recorded_at_us", "resume_requested", b"resume_requested", "run_started", b"run_started", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "subject", b"subject", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "body", b"body", "causation", b"causation", "checkpoint_saved", b"checkpoint_saved", "correlation", b"correlation", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "history_archived", b"history_archived", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "log_restored", b"log_restored", "occurred_at_us", b"occurred_at_us", "pause_requested", b"pause_requested", "position", b"position", "recorded_at_us", b"recorded_at_us", "report_created", b"report_created", "resume_requested", b"resume_requested", "run_started", b"run_started", "schedule_changed", b"schedule_changed", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "snapshot_thinned", b"snapshot_thinned", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "subject", b"subject", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["job_queued", "job_priority_changed", "job_leased", "job_started", "pause_requested", "job_paused", "resume_requested", "job_resumed", "stop_requested", "job_stopped", "snapshot_requested", "job_completed", "job_failed", "job_interrupted", "run_started", "step_completed", "checkpoint_saved", "snapshot_started", "examples_observed", "snapshot_completed", "snapshot_failed", "dataset_registered", "examples_registered", "dataset_rejected", "version_created", "server_started", "trainer_connected", "trainer_lost", "token_created", "token_revoked"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["job_queued", "job_priority_changed", "job_leased", "job_started", "pause_requested", "job_paused", "resume_requested", "job_resumed", "stop_requested", "job_stopped", "snapshot_requested", "job_completed", "job_failed", "job_interrupted", "schedule_changed", "run_started", "step_completed", "checkpoint_saved", "snapshot_started", "examples_observed", "snapshot_completed", "snapshot_failed", "snapshot_thinned", "report_created", "dataset_registered", "examples_registered", "dataset_rejected", "version_created", "log_restored", "history_archived", "server_started", "trainer_connected", "trainer_lost", "token_created", "token_revoked"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -295,6 +315,13 @@ class TrainingConfig(_message.Message):
     SNAPSHOTS_FIELD_NUMBER: _builtins.int
     TRACKED_EXAMPLES_FIELD_NUMBER: _builtins.int
     MAX_NEW_TOKENS_FIELD_NUMBER: _builtins.int
+    SCORER_FIELD_NUMBER: _builtins.int
+    TRACKED_IDS_FIELD_NUMBER: _builtins.int
+    HELD_OUT_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_BUDGET_PERCENT_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_BUDGET_SECONDS_FIELD_NUMBER: _builtins.int
+    LEARNED_LOSS_FIELD_NUMBER: _builtins.int
+    REPORT_TO_FIELD_NUMBER: _builtins.int
     base_model: _builtins.str
     """a Hugging Face id, a local folder or a .gguf file"""
     learning_rate: _builtins.float
@@ -320,9 +347,19 @@ class TrainingConfig(_message.Message):
     snapshots: _builtins.bool
     """false: none at all"""
     tracked_examples: _builtins.int
-    """0: all; else a seeded sample of that many"""
+    """0: all; else a seeded sample of that many, in the categories' proportions"""
     max_new_tokens: _builtins.int
     """longest guess; 0: the expected answer's length plus a margin"""
+    scorer: _builtins.str
+    """when a guess counts as right: match (after normalisation), number (the last one, or the one after ####), contains, or an installed one"""
+    held_out: _builtins.str
+    """SHA-256 of a dataset that snapshots look at and that is never trained on; empty: none"""
+    snapshot_budget_percent: _builtins.float
+    """of the time that training takes; 0: as long as it takes"""
+    snapshot_budget_seconds: _builtins.float
+    """of a whole run; 0: as long as it takes"""
+    learned_loss: _builtins.float
+    """nats; under it an example without an exact form (plain text) is learned"""
     @_builtins.property
     def lora_target_modules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """empty: all linear layers"""
@@ -330,6 +367,14 @@ class TrainingConfig(_message.Message):
     @_builtins.property
     def snapshot_steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """empty: 10, 25, 50, 100, 250, 500, 1000, 2500, 5000 and every 5000; 0 and the end always"""
+
+    @_builtins.property
+    def tracked_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """these examples, by their ids, besides the sample; with no tracked_examples: only these"""
+
+    @_builtins.property
+    def report_to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """also send scalars to these: tensorboard, wandb, mlflow, trackio"""
 
     def __init__(
         self,
@@ -356,10 +401,17 @@ class TrainingConfig(_message.Message):
         snapshots: _builtins.bool | None = ...,
         tracked_examples: _builtins.int | None = ...,
         max_new_tokens: _builtins.int | None = ...,
+        scorer: _builtins.str | None = ...,
+        tracked_ids: _abc.Iterable[_builtins.str] | None = ...,
+        held_out: _builtins.str | None = ...,
+        snapshot_budget_percent: _builtins.float | None = ...,
+        snapshot_budget_seconds: _builtins.float | None = ...,
+        learned_loss: _builtins.float | None = ...,
+        report_to: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_base_model", b"_base_model", "_dtype", b"_dtype", "_gradient_accumulation_steps", b"_gradient_accumulation_steps", "_learning_rate", b"_learning_rate", "_lora_alpha", b"_lora_alpha", "_lora_dropout", b"_lora_dropout", "_lora_r", b"_lora_r", "_lr_scheduler_type", b"_lr_scheduler_type", "_max_grad_norm", b"_max_grad_norm", "_max_length", b"_max_length", "_max_new_tokens", b"_max_new_tokens", "_max_steps", b"_max_steps", "_num_train_epochs", b"_num_train_epochs", "_per_device_train_batch_size", b"_per_device_train_batch_size", "_save_steps", b"_save_steps", "_seed", b"_seed", "_snapshots", b"_snapshots", "_tracked_examples", b"_tracked_examples", "_warmup_ratio", b"_warmup_ratio", "_weight_decay", b"_weight_decay", "base_model", b"base_model", "dtype", b"dtype", "gradient_accumulation_steps", b"gradient_accumulation_steps", "learning_rate", b"learning_rate", "lora_alpha", b"lora_alpha", "lora_dropout", b"lora_dropout", "lora_r", b"lora_r", "lr_scheduler_type", b"lr_scheduler_type", "max_grad_norm", b"max_grad_norm", "max_length", b"max_length", "max_new_tokens", b"max_new_tokens", "max_steps", b"max_steps", "num_train_epochs", b"num_train_epochs", "per_device_train_batch_size", b"per_device_train_batch_size", "save_steps", b"save_steps", "seed", b"seed", "snapshots", b"snapshots", "tracked_examples", b"tracked_examples", "warmup_ratio", b"warmup_ratio", "weight_decay", b"weight_decay"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_base_model", b"_base_model", "_dtype", b"_dtype", "_gradient_accumulation_steps", b"_gradient_accumulation_steps", "_held_out", b"_held_out", "_learned_loss", b"_learned_loss", "_learning_rate", b"_learning_rate", "_lora_alpha", b"_lora_alpha", "_lora_dropout", b"_lora_dropout", "_lora_r", b"_lora_r", "_lr_scheduler_type", b"_lr_scheduler_type", "_max_grad_norm", b"_max_grad_norm", "_max_length", b"_max_length", "_max_new_tokens", b"_max_new_tokens", "_max_steps", b"_max_steps", "_num_train_epochs", b"_num_train_epochs", "_per_device_train_batch_size", b"_per_device_train_batch_size", "_save_steps", b"_save_steps", "_scorer", b"_scorer", "_seed", b"_seed", "_snapshot_budget_percent", b"_snapshot_budget_percent", "_snapshot_budget_seconds", b"_snapshot_budget_seconds", "_snapshots", b"_snapshots", "_tracked_examples", b"_tracked_examples", "_warmup_ratio", b"_warmup_ratio", "_weight_decay", b"_weight_decay", "base_model", b"base_model", "dtype", b"dtype", "gradient_accumulation_steps", b"gradient_accumulation_steps", "held_out", b"held_out", "learned_loss", b"learned_loss", "learning_rate", b"learning_rate", "lora_alpha", b"lora_alpha", "lora_dropout", b"lora_dropout", "lora_r", b"lora_r", "lr_scheduler_type", b"lr_scheduler_type", "max_grad_norm", b"max_grad_norm", "max_length", b"max_length", "max_new_tokens", b"max_new_tokens", "max_steps", b"max_steps", "num_train_epochs", b"num_train_epochs", "per_device_train_batch_size", b"per_device_train_batch_size", "save_steps", b"save_steps", "scorer", b"scorer", "seed", b"seed", "snapshot_budget_percent", b"snapshot_budget_percent", "snapshot_budget_seconds", b"snapshot_budget_seconds", "snapshots", b"snapshots", "tracked_examples", b"tracked_examples", "warmup_ratio", b"warmup_ratio", "weight_decay", b"weight_decay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base_model", b"_base_model", "_dtype", b"_dtype", "_gradient_accumulation_steps", b"_gradient_accumulation_steps", "_learning_rate", b"_learning_rate", "_lora_alpha", b"_lora_alpha", "_lora_dropout", b"_lora_dropout", "_lora_r", b"_lora_r", "_lr_scheduler_type", b"_lr_scheduler_type", "_max_grad_norm", b"_max_grad_norm", "_max_length", b"_max_length", "_max_new_tokens", b"_max_new_tokens", "_max_steps", b"_max_steps", "_num_train_epochs", b"_num_train_epochs", "_per_device_train_batch_size", b"_per_device_train_batch_size", "_save_steps", b"_save_steps", "_seed", b"_seed", "_snapshots", b"_snapshots", "_tracked_examples", b"_tracked_examples", "_warmup_ratio", b"_warmup_ratio", "_weight_decay", b"_weight_decay", "base_model", b"base_model", "dtype", b"dtype", "gradient_accumulation_steps", b"gradient_accumulation_steps", "learning_rate", b"learning_rate", "lora_alpha", b"lora_alpha", "lora_dropout", b"lora_dropout", "lora_r", b"lora_r", "lora_target_modules", b"lora_target_modules", "lr_scheduler_type", b"lr_scheduler_type", "max_grad_norm", b"max_grad_norm", "max_length", b"max_length", "max_new_tokens", b"max_new_tokens", "max_steps", b"max_steps", "num_train_epochs", b"num_train_epochs", "per_device_train_batch_size", b"per_device_train_batch_size", "save_steps", b"save_steps", "seed", b"seed", "snapshot_steps", b"snapshot_steps", "snapshots", b"snapshots", "tracked_examples", b"tracked_examples", "warmup_ratio", b"warmup_ratio", "weight_decay", b"weight_decay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base_model", b"_base_model", "_dtype", b"_dtype", "_gradient_accumulation_steps", b"_gradient_accumulation_steps", "_held_out", b"_held_out", "_learned_loss", b"_learned_loss", "_learning_rate", b"_learning_rate", "_lora_alpha", b"_lora_alpha", "_lora_dropout", b"_lora_dropout", "_lora_r", b"_lora_r", "_lr_scheduler_type", b"_lr_scheduler_type", "_max_grad_norm", b"_max_grad_norm", "_max_length", b"_max_length", "_max_new_tokens", b"_max_new_tokens", "_max_steps", b"_max_steps", "_num_train_epochs", b"_num_train_epochs", "_per_device_train_batch_size", b"_per_device_train_batch_size", "_save_steps", b"_save_steps", "_scorer", b"_scorer", "_seed", b"_seed", "_snapshot_budget_percent", b"_snapshot_budget_percent", "_snapshot_budget_seconds", b"_snapshot_budget_seconds", "_snapshots", b"_snapshots", "_tracked_examples", b"_tracked_examples", "_warmup_ratio", b"_warmup_ratio", "_weight_decay", b"_weight_decay", "base_model", b"base_model", "dtype", b"dtype", "gradient_accumulation_steps", b"gradient_accumulation_steps", "held_out", b"held_out", "learned_loss", b"learned_loss", "learning_rate", b"learning_rate", "lora_alpha", b"lora_alpha", "lora_dropout", b"lora_dropout", "lora_r", b"lora_r", "lora_target_modules", b"lora_target_modules", "lr_scheduler_type", b"lr_scheduler_type", "max_grad_norm", b"max_grad_norm", "max_length", b"max_length", "max_new_tokens", b"max_new_tokens", "max_steps", b"max_steps", "num_train_epochs", b"num_train_epochs", "per_device_train_batch_size", b"per_device_train_batch_size", "report_to", b"report_to", "save_steps", b"save_steps", "scorer", b"scorer", "seed", b"seed", "snapshot_budget_percent", b"snapshot_budget_percent", "snapshot_budget_seconds", b"snapshot_budget_seconds", "snapshot_steps", b"snapshot_steps", "snapshots", b"snapshots", "tracked_examples", b"tracked_examples", "tracked_ids", b"tracked_ids", "warmup_ratio", b"warmup_ratio", "weight_decay", b"weight_decay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__base_model: _TypeAlias = _typing.Literal["base_model"]  # noqa: Y015
     _WhichOneofArgType__base_model: _TypeAlias = _typing.Literal["_base_model", b"_base_model"]  # noqa: Y015
@@ -367,6 +419,10 @@ class TrainingConfig(_message.Message):
     _WhichOneofArgType__dtype: _TypeAlias = _typing.Literal["_dtype", b"_dtype"]  # noqa: Y015
     _WhichOneofReturnType__gradient_accumulation_steps: _TypeAlias = _typing.Literal["gradient_accumulation_steps"]  # noqa: Y015
     _WhichOneofArgType__gradient_accumulation_steps: _TypeAlias = _typing.Literal["_gradient_accumulation_steps", b"_gradient_accumulation_steps"]  # noqa: Y015
+    _WhichOneofReturnType__held_out: _TypeAlias = _typing.Literal["held_out"]  # noqa: Y015
+    _WhichOneofArgType__held_out: _TypeAlias = _typing.Literal["_held_out", b"_held_out"]  # noqa: Y015
+    _WhichOneofReturnType__learned_loss: _TypeAlias = _typing.Literal["learned_loss"]  # noqa: Y015
+    _WhichOneofArgType__learned_loss: _TypeAlias = _typing.Literal["_learned_loss", b"_learned_loss"]  # noqa: Y015
     _WhichOneofReturnType__learning_rate: _TypeAlias = _typing.Literal["learning_rate"]  # noqa: Y015
     _WhichOneofArgType__learning_rate: _TypeAlias = _typing.Literal["_learning_rate", b"_learning_rate"]  # noqa: Y015
     _WhichOneofReturnType__lora_alpha: _TypeAlias = _typing.Literal["lora_alpha"]  # noqa: Y015
@@ -391,8 +447,14 @@ class TrainingConfig(_message.Message):
     _WhichOneofArgType__per_device_train_batch_size: _TypeAlias = _typing.Literal["_per_device_train_batch_size", b"_per_device_train_batch_size"]  # noqa: Y015
     _WhichOneofReturnType__save_steps: _TypeAlias = _typing.Literal["save_steps"]  # noqa: Y015
     _WhichOneofArgType__save_steps: _TypeAlias = _typing.Literal["_save_steps", b"_save_steps"]  # noqa: Y015
+    _WhichOneofReturnType__scorer: _TypeAlias = _typing.Literal["scorer"]  # noqa: Y015
+    _WhichOneofArgType__scorer: _TypeAlias = _typing.Literal["_scorer", b"_scorer"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__snapshot_budget_percent: _TypeAlias = _typing.Literal["snapshot_budget_percent"]  # noqa: Y015
+    _WhichOneofArgType__snapshot_budget_percent: _TypeAlias = _typing.Literal["_snapshot_budget_percent", b"_snapshot_budget_percent"]  # noqa: Y015
+    _WhichOneofReturnType__snapshot_budget_seconds: _TypeAlias = _typing.Literal["snapshot_budget_seconds"]  # noqa: Y015
+    _WhichOneofArgType__snapshot_budget_seconds: _TypeAlias = _typing.Literal["_snapshot_budget_seconds", b"_snapshot_budget_seconds"]  # noqa: Y015
     _WhichOneofReturnType__snapshots: _TypeAlias = _typing.Literal["snapshots"]  # noqa: Y015
     _WhichOneofArgType__snapshots: _TypeAlias = _typing.Literal["_snapshots", b"_snapshots"]  # noqa: Y015
     _WhichOneofReturnType__tracked_examples: _TypeAlias = _typing.Literal["tracked_examples"]  # noqa: Y015
@@ -407,6 +469,10 @@ class TrainingConfig(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dtype) -> _WhichOneofReturnType__dtype | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__gradient_accumulation_steps) -> _WhichOneofReturnType__gradient_accumulation_steps | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__held_out) -> _WhichOneofReturnType__held_out | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__learned_loss) -> _WhichOneofReturnType__learned_loss | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__learning_rate) -> _WhichOneofReturnType__learning_rate | None: ...
     @_typing.overload
@@ -432,7 +498,13 @@ class TrainingConfig(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__save_steps) -> _WhichOneofReturnType__save_steps | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__scorer) -> _WhichOneofReturnType__scorer | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__snapshot_budget_percent) -> _WhichOneofReturnType__snapshot_budget_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__snapshot_budget_seconds) -> _WhichOneofReturnType__snapshot_budget_seconds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__snapshots) -> _WhichOneofReturnType__snapshots | None: ...
     @_typing.overload
@@ -735,6 +807,37 @@ class JobInterrupted(_message.Message):
 Global___JobInterrupted: _TypeAlias = JobInterrupted  # noqa: Y015
 
 @_typing.final
+class ScheduleChanged(_message.Message):
+    """From the next step on; all of it, not only what is new. Names as in TrainingConfig."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNAPSHOTS_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_STEPS_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_BUDGET_PERCENT_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_BUDGET_SECONDS_FIELD_NUMBER: _builtins.int
+    snapshots: _builtins.bool
+    snapshot_budget_percent: _builtins.float
+    snapshot_budget_seconds: _builtins.float
+    @_builtins.property
+    def snapshot_steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        snapshots: _builtins.bool = ...,
+        snapshot_steps: _abc.Iterable[_builtins.int] | None = ...,
+        snapshot_budget_percent: _builtins.float = ...,
+        snapshot_budget_seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["snapshot_budget_percent", b"snapshot_budget_percent", "snapshot_budget_seconds", b"snapshot_budget_seconds", "snapshot_steps", b"snapshot_steps", "snapshots", b"snapshots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleChanged: _TypeAlias = ScheduleChanged  # noqa: Y015
+
+@_typing.final
 class RunStarted(_message.Message):
     """---- training: subject "run/<id>" --------------------------------------------------------------"""
 
@@ -752,6 +855,9 @@ class RunStarted(_message.Message):
     BASE_MODEL_SHA256_FIELD_NUMBER: _builtins.int
     TRUNCATED_EXAMPLES_FIELD_NUMBER: _builtins.int
     CUT_ANSWERS_FIELD_NUMBER: _builtins.int
+    HELD_OUT_FIELD_NUMBER: _builtins.int
+    HELD_OUT_EXAMPLES_FIELD_NUMBER: _builtins.int
+    CUT_EXAMPLE_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     dataset: _builtins.str
     total_steps: _builtins.int
@@ -766,11 +872,19 @@ class RunStarted(_message.Message):
     """that are longer than max_length, and were cut"""
     cut_answers: _builtins.int
     """those of them whose expected answer was cut, so that no guess can equal it"""
+    held_out: _builtins.str
+    """SHA-256 of the held-out dataset, if there is one"""
+    held_out_examples: _builtins.int
+    """their indices follow those of the dataset: examples, examples + 1 ..."""
     @_builtins.property
     def config(self) -> Global___TrainingConfig: ...
     @_builtins.property
     def tracked(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """indices of the tracked examples, ascending"""
+
+    @_builtins.property
+    def cut_example(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """indices of the cut_answers; at most 10,000"""
 
     def __init__(
         self,
@@ -787,10 +901,13 @@ class RunStarted(_message.Message):
         base_model_sha256: _builtins.str = ...,
         truncated_examples: _builtins.int = ...,
         cut_answers: _builtins.int = ...,
+        held_out: _builtins.str = ...,
+        held_out_examples: _builtins.int = ...,
+        cut_example: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model_sha256", b"base_model_sha256", "config", b"config", "cut_answers", b"cut_answers", "dataset", b"dataset", "device", b"device", "examples", b"examples", "job", b"job", "parameters", b"parameters", "total_steps", b"total_steps", "tracked", b"tracked", "trainable_parameters", b"trainable_parameters", "truncated_examples", b"truncated_examples"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model_sha256", b"base_model_sha256", "config", b"config", "cut_answers", b"cut_answers", "cut_example", b"cut_example", "dataset", b"dataset", "device", b"device", "examples", b"examples", "held_out", b"held_out", "held_out_examples", b"held_out_examples", "job", b"job", "parameters", b"parameters", "total_steps", b"total_steps", "tracked", b"tracked", "trainable_parameters", b"trainable_parameters", "truncated_examples", b"truncated_examples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -881,19 +998,28 @@ class SnapshotStarted(_message.Message):
     STEP_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     EXAMPLES_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    ENGINE_REASON_FIELD_NUMBER: _builtins.int
     step: _builtins.int
     reason: _builtins.str
+    """schedule, request, end"""
     examples: _builtins.int
+    engine: _builtins.str
+    """how guesses are made: verify (drafts, in one pass where they are right) or generate"""
+    engine_reason: _builtins.str
+    """why it is generate"""
     def __init__(
         self,
         *,
         step: _builtins.int = ...,
         reason: _builtins.str = ...,
         examples: _builtins.int = ...,
+        engine: _builtins.str = ...,
+        engine_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["examples", b"examples", "reason", b"reason", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "engine_reason", b"engine_reason", "examples", b"examples", "reason", b"reason", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -913,12 +1039,14 @@ class ExamplesObserved(_message.Message):
     CORRECT_FIELD_NUMBER: _builtins.int
     CONFIDENCE_FIELD_NUMBER: _builtins.int
     EXPECTED_PROBABILITY_FIELD_NUMBER: _builtins.int
+    KEPT_FIELD_NUMBER: _builtins.int
+    GUESSED_FIELD_NUMBER: _builtins.int
     step: _builtins.int
     @_builtins.property
     def example_index(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def guess(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """the model's own greedy output"""
+        """the model's own greedy output; where `kept` is told, what follows that"""
 
     @_builtins.property
     def loss(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
@@ -938,7 +1066,17 @@ class ExamplesObserved(_message.Message):
 
     @_builtins.property
     def expected_probability(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """of the expected answer, geometric mean per token, 0..1"""
+        """of the expected answer, geometric mean per token, 0..1; empty: exp(-loss)"""
+
+    @_builtins.property
+    def kept(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """so many characters of the example's last guess in this run begin this one; empty: none. A guess that is the"""
+
+    @_builtins.property
+    def guessed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
+        """same again is kept whole
+        false: measured only, to keep the budget; its guess, confidence and `correct` tell nothing. Empty: all true
+        """
 
     def __init__(
         self,
@@ -951,10 +1089,12 @@ class ExamplesObserved(_message.Message):
         correct: _abc.Iterable[_builtins.bool] | None = ...,
         confidence: _abc.Iterable[_builtins.float] | None = ...,
         expected_probability: _abc.Iterable[_builtins.float] | None = ...,
+        kept: _abc.Iterable[_builtins.int] | None = ...,
+        guessed: _abc.Iterable[_builtins.bool] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "correct", b"correct", "example_index", b"example_index", "expected_probability", b"expected_probability", "guess", b"guess", "loss", b"loss", "step", b"step", "token_accuracy", b"token_accuracy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "correct", b"correct", "example_index", b"example_index", "expected_probability", b"expected_probability", "guess", b"guess", "guessed", b"guessed", "kept", b"kept", "loss", b"loss", "step", b"step", "token_accuracy", b"token_accuracy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -969,11 +1109,30 @@ class SnapshotCompleted(_message.Message):
     CORRECT_FIELD_NUMBER: _builtins.int
     MEAN_LOSS_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
+    GUESSED_FIELD_NUMBER: _builtins.int
+    DRAFTED_TOKENS_FIELD_NUMBER: _builtins.int
+    ACCEPTED_TOKENS_FIELD_NUMBER: _builtins.int
+    DECODED_TOKENS_FIELD_NUMBER: _builtins.int
+    HELD_OUT_LOSS_FIELD_NUMBER: _builtins.int
+    HELD_OUT_FIELD_NUMBER: _builtins.int
+    HELD_OUT_CORRECT_FIELD_NUMBER: _builtins.int
     step: _builtins.int
     examples: _builtins.int
     correct: _builtins.int
     mean_loss: _builtins.float
     seconds: _builtins.float
+    guessed: _builtins.int
+    """examples whose guess was made; 0 in logs of before: all"""
+    drafted_tokens: _builtins.int
+    """that were proposed to the model"""
+    accepted_tokens: _builtins.int
+    """those it would have said itself"""
+    decoded_tokens: _builtins.int
+    """that it said where no draft was right"""
+    held_out_loss: _builtins.float
+    """mean, of the held-out examples"""
+    held_out: _builtins.int
+    held_out_correct: _builtins.int
     def __init__(
         self,
         *,
@@ -982,10 +1141,17 @@ class SnapshotCompleted(_message.Message):
         correct: _builtins.int = ...,
         mean_loss: _builtins.float = ...,
         seconds: _builtins.float = ...,
+        guessed: _builtins.int = ...,
+        drafted_tokens: _builtins.int = ...,
+        accepted_tokens: _builtins.int = ...,
+        decoded_tokens: _builtins.int = ...,
+        held_out_loss: _builtins.float = ...,
+        held_out: _builtins.int = ...,
+        held_out_correct: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["correct", b"correct", "examples", b"examples", "mean_loss", b"mean_loss", "seconds", b"seconds", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_tokens", b"accepted_tokens", "correct", b"correct", "decoded_tokens", b"decoded_tokens", "drafted_tokens", b"drafted_tokens", "examples", b"examples", "guessed", b"guessed", "held_out", b"held_out", "held_out_correct", b"held_out_correct", "held_out_loss", b"held_out_loss", "mean_loss", b"mean_loss", "seconds", b"seconds", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1012,6 +1178,81 @@ class SnapshotFailed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SnapshotFailed: _TypeAlias = SnapshotFailed  # noqa: Y015
+
+@_typing.final
+class SnapshotThinned(_message.Message):
+    """The budget lets fewer guesses be made than there are tracked examples. Everything is measured all the same. Before SnapshotStarted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    EXAMPLES_FIELD_NUMBER: _builtins.int
+    GUESSED_FIELD_NUMBER: _builtins.int
+    SPENT_SECONDS_FIELD_NUMBER: _builtins.int
+    ALLOWED_SECONDS_FIELD_NUMBER: _builtins.int
+    EXPECTED_SECONDS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    step: _builtins.int
+    examples: _builtins.int
+    """tracked"""
+    guessed: _builtins.int
+    """of them will be"""
+    spent_seconds: _builtins.float
+    """by snapshots of this run up to now"""
+    allowed_seconds: _builtins.float
+    """by the budget, up to now"""
+    expected_seconds: _builtins.float
+    """had nothing been thinned"""
+    reason: _builtins.str
+    """as a sentence"""
+    def __init__(
+        self,
+        *,
+        step: _builtins.int = ...,
+        examples: _builtins.int = ...,
+        guessed: _builtins.int = ...,
+        spent_seconds: _builtins.float = ...,
+        allowed_seconds: _builtins.float = ...,
+        expected_seconds: _builtins.float = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_seconds", b"allowed_seconds", "examples", b"examples", "expected_seconds", b"expected_seconds", "guessed", b"guessed", "reason", b"reason", "spent_seconds", b"spent_seconds", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SnapshotThinned: _TypeAlias = SnapshotThinned  # noqa: Y015
+
+@_typing.final
+class ReportCreated(_message.Message):
+    """A report on the run as a file in the artifacts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.str
+    bytes: _builtins.int
+    step: _builtins.int
+    name: _builtins.str
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.str = ...,
+        bytes: _builtins.int = ...,
+        step: _builtins.int = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "name", b"name", "sha256", b"sha256", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportCreated: _TypeAlias = ReportCreated  # noqa: Y015
 
 @_typing.final
 class LineError(_message.Message):
@@ -1247,6 +1488,92 @@ class VersionCreated(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VersionCreated: _TypeAlias = VersionCreated  # noqa: Y015
+
+@_typing.final
+class LogRestored(_message.Message):
+    """---- the log itself: subject "log" --------------------------------------------------------------
+
+    The first event after a restore from a copy. What the old log had behind `head` is not in this one.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OLD_LOG_ID_FIELD_NUMBER: _builtins.int
+    NEW_LOG_ID_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
+    CHAIN_HASH_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    old_log_id: _builtins.str
+    new_log_id: _builtins.str
+    head: _builtins.int
+    """the last position that was restored"""
+    chain_hash: _builtins.bytes
+    """up to there"""
+    source: _builtins.str
+    """which copy: its place and name"""
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        old_log_id: _builtins.str = ...,
+        new_log_id: _builtins.str = ...,
+        head: _builtins.int = ...,
+        chain_hash: _builtins.bytes = ...,
+        source: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain_hash", b"chain_hash", "head", b"head", "new_log_id", b"new_log_id", "old_log_id", b"old_log_id", "reason", b"reason", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LogRestored: _TypeAlias = LogRestored  # noqa: Y015
+
+@_typing.final
+class HistoryArchived(_message.Message):
+    """Frames at the log's start were moved, whole, into a file of their own. They can be read from there; the chain goes on over them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_POSITION_FIELD_NUMBER: _builtins.int
+    LAST_POSITION_FIELD_NUMBER: _builtins.int
+    CHAIN_HASH_BEFORE_FIELD_NUMBER: _builtins.int
+    CHAIN_HASH_AFTER_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    first_position: _builtins.int
+    last_position: _builtins.int
+    chain_hash_before: _builtins.bytes
+    """of the frame before the first one, or the genesis hash"""
+    chain_hash_after: _builtins.bytes
+    """of the last frame that was moved"""
+    file: _builtins.str
+    sha256: _builtins.str
+    bytes: _builtins.int
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        first_position: _builtins.int = ...,
+        last_position: _builtins.int = ...,
+        chain_hash_before: _builtins.bytes = ...,
+        chain_hash_after: _builtins.bytes = ...,
+        file: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        bytes: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "chain_hash_after", b"chain_hash_after", "chain_hash_before", b"chain_hash_before", "file", b"file", "first_position", b"first_position", "last_position", b"last_position", "reason", b"reason", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistoryArchived: _TypeAlias = HistoryArchived  # noqa: Y015
 
 @_typing.final
 class ServerStarted(_message.Message):

@@ -82,6 +82,31 @@ EXAMPLE_STATE_REGRESSED: ExampleState.ValueType  # 6
 """was right, is wrong now"""
 Global___ExampleState: _TypeAlias = ExampleState  # noqa: Y015
 
+class _Change:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Change.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHANGE_UNSPECIFIED: _Change.ValueType  # 0
+    CHANGE_FIXED: _Change.ValueType  # 1
+    """wrong, then right"""
+    CHANGE_BROKEN: _Change.ValueType  # 2
+    """right, then wrong"""
+    CHANGE_STILL_WRONG: _Change.ValueType  # 3
+    CHANGE_STILL_RIGHT: _Change.ValueType  # 4
+
+class Change(_Change, metaclass=_ChangeEnumTypeWrapper): ...
+
+CHANGE_UNSPECIFIED: Change.ValueType  # 0
+CHANGE_FIXED: Change.ValueType  # 1
+"""wrong, then right"""
+CHANGE_BROKEN: Change.ValueType  # 2
+"""right, then wrong"""
+CHANGE_STILL_WRONG: Change.ValueType  # 3
+CHANGE_STILL_RIGHT: Change.ValueType  # 4
+Global___Change: _TypeAlias = Change  # noqa: Y015
+
 @_typing.final
 class At(_message.Message):
     """A point in the log. Nothing set: now."""
@@ -261,6 +286,10 @@ class Run(_message.Message):
     SNAPSHOT_WARNING_FIELD_NUMBER: _builtins.int
     TRUNCATED_EXAMPLES_FIELD_NUMBER: _builtins.int
     CUT_ANSWERS_FIELD_NUMBER: _builtins.int
+    HELD_OUT_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    ENGINE_WARNING_FIELD_NUMBER: _builtins.int
+    BUDGET_NOTE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     job: _builtins.str
     dataset: _builtins.str
@@ -303,6 +332,14 @@ class Run(_message.Message):
     """that are longer than max_length, and were cut"""
     cut_answers: _builtins.int
     """those of them whose expected answer was cut"""
+    held_out: _builtins.int
+    """examples that are watched and never trained on"""
+    report: _builtins.str
+    """SHA-256 of the report made at its end"""
+    engine_warning: _builtins.str
+    """why guesses are generated instead of verified, if they are"""
+    budget_note: _builtins.str
+    """what the budget did last, as a sentence"""
     @_builtins.property
     def config(self) -> _events_pb2.TrainingConfig: ...
     @_builtins.property
@@ -350,10 +387,14 @@ class Run(_message.Message):
         snapshot_warning: _builtins.str = ...,
         truncated_examples: _builtins.int = ...,
         cut_answers: _builtins.int = ...,
+        held_out: _builtins.int = ...,
+        report: _builtins.str = ...,
+        engine_warning: _builtins.str = ...,
+        budget_note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "checkpoint_step", b"checkpoint_step", "config", b"config", "cut_answers", b"cut_answers", "dataset", b"dataset", "device", b"device", "epoch", b"epoch", "eta_seconds", b"eta_seconds", "examples", b"examples", "first_loss", b"first_loss", "grad_norm", b"grad_norm", "id", b"id", "job", b"job", "last_event_at_us", b"last_event_at_us", "learning_rate", b"learning_rate", "loss", b"loss", "name", b"name", "parameters", b"parameters", "position", b"position", "resumes", b"resumes", "seconds_per_step", b"seconds_per_step", "snapshot_warning", b"snapshot_warning", "snapshots", b"snapshots", "started_at_us", b"started_at_us", "state", b"state", "states", b"states", "step", b"step", "tokens_per_second", b"tokens_per_second", "total_steps", b"total_steps", "tracked", b"tracked", "trainable_parameters", b"trainable_parameters", "trend", b"trend", "truncated_examples", b"truncated_examples", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "budget_note", b"budget_note", "checkpoint_step", b"checkpoint_step", "config", b"config", "cut_answers", b"cut_answers", "dataset", b"dataset", "device", b"device", "engine_warning", b"engine_warning", "epoch", b"epoch", "eta_seconds", b"eta_seconds", "examples", b"examples", "first_loss", b"first_loss", "grad_norm", b"grad_norm", "held_out", b"held_out", "id", b"id", "job", b"job", "last_event_at_us", b"last_event_at_us", "learning_rate", b"learning_rate", "loss", b"loss", "name", b"name", "parameters", b"parameters", "position", b"position", "report", b"report", "resumes", b"resumes", "seconds_per_step", b"seconds_per_step", "snapshot_warning", b"snapshot_warning", "snapshots", b"snapshots", "started_at_us", b"started_at_us", "state", b"state", "states", b"states", "step", b"step", "tokens_per_second", b"tokens_per_second", "total_steps", b"total_steps", "tracked", b"tracked", "trainable_parameters", b"trainable_parameters", "trend", b"trend", "truncated_examples", b"truncated_examples", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -373,6 +414,11 @@ class Snapshot(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     RECORDED_AT_US_FIELD_NUMBER: _builtins.int
     STATES_FIELD_NUMBER: _builtins.int
+    GUESSED_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    HELD_OUT_FIELD_NUMBER: _builtins.int
+    HELD_OUT_CORRECT_FIELD_NUMBER: _builtins.int
+    HELD_OUT_LOSS_FIELD_NUMBER: _builtins.int
     step: _builtins.int
     reason: _builtins.str
     examples: _builtins.int
@@ -383,6 +429,11 @@ class Snapshot(_message.Message):
     position: _builtins.int
     """of its last event"""
     recorded_at_us: _builtins.int
+    guessed: _builtins.int
+    engine: _builtins.str
+    held_out: _builtins.int
+    held_out_correct: _builtins.int
+    held_out_loss: _builtins.float
     @_builtins.property
     def states(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateCount]:
         """of all tracked examples, as seen at this snapshot"""
@@ -400,10 +451,15 @@ class Snapshot(_message.Message):
         position: _builtins.int = ...,
         recorded_at_us: _builtins.int = ...,
         states: _abc.Iterable[Global___StateCount] | None = ...,
+        guessed: _builtins.int = ...,
+        engine: _builtins.str = ...,
+        held_out: _builtins.int = ...,
+        held_out_correct: _builtins.int = ...,
+        held_out_loss: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "correct", b"correct", "examples", b"examples", "mean_loss", b"mean_loss", "position", b"position", "reason", b"reason", "recorded_at_us", b"recorded_at_us", "seconds", b"seconds", "states", b"states", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "correct", b"correct", "engine", b"engine", "examples", b"examples", "guessed", b"guessed", "held_out", b"held_out", "held_out_correct", b"held_out_correct", "held_out_loss", b"held_out_loss", "mean_loss", b"mean_loss", "position", b"position", "reason", b"reason", "recorded_at_us", b"recorded_at_us", "seconds", b"seconds", "states", b"states", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -445,6 +501,8 @@ class Observation(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     RECORDED_AT_US_FIELD_NUMBER: _builtins.int
+    GUESSED_FIELD_NUMBER: _builtins.int
+    IMPROVED_FIELD_NUMBER: _builtins.int
     step: _builtins.int
     guess: _builtins.str
     loss: _builtins.float
@@ -457,6 +515,10 @@ class Observation(_message.Message):
     position: _builtins.int
     """of the event that holds it"""
     recorded_at_us: _builtins.int
+    guessed: _builtins.bool
+    """false: measured only, to keep the budget; guess, confidence and `correct` are those of the observation before"""
+    improved: _builtins.bool
+    """the loss fell since the observation before"""
     def __init__(
         self,
         *,
@@ -470,10 +532,12 @@ class Observation(_message.Message):
         state: Global___ExampleState.ValueType = ...,
         position: _builtins.int = ...,
         recorded_at_us: _builtins.int = ...,
+        guessed: _builtins.bool = ...,
+        improved: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "correct", b"correct", "expected_probability", b"expected_probability", "guess", b"guess", "loss", b"loss", "position", b"position", "recorded_at_us", b"recorded_at_us", "state", b"state", "step", b"step", "token_accuracy", b"token_accuracy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "correct", b"correct", "expected_probability", b"expected_probability", "guess", b"guess", "guessed", b"guessed", "improved", b"improved", "loss", b"loss", "position", b"position", "recorded_at_us", b"recorded_at_us", "state", b"state", "step", b"step", "token_accuracy", b"token_accuracy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -497,6 +561,14 @@ class Example(_message.Message):
     LATEST_FIELD_NUMBER: _builtins.int
     STRIP_FIELD_NUMBER: _builtins.int
     LOSSES_FIELD_NUMBER: _builtins.int
+    PRESENTATIONS_FIELD_NUMBER: _builtins.int
+    PRESENTATIONS_TO_LEARN_FIELD_NUMBER: _builtins.int
+    PRESENTATIONS_TO_LEARN_FOR_GOOD_FIELD_NUMBER: _builtins.int
+    MAP_CONFIDENCE_FIELD_NUMBER: _builtins.int
+    MAP_VARIABILITY_FIELD_NUMBER: _builtins.int
+    MAP_CORRECTNESS_FIELD_NUMBER: _builtins.int
+    HELD_OUT_FIELD_NUMBER: _builtins.int
+    CUT_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     id: _builtins.str
     prompt: _builtins.str
@@ -510,6 +582,24 @@ class Example(_message.Message):
     """right ever since"""
     regressed_step: _builtins.int
     forgetting_events: _builtins.int
+    presentations: _builtins.int
+    """times it was trained on, up to now"""
+    presentations_to_learn: _builtins.int
+    """before it was right for the first time"""
+    presentations_to_learn_for_good: _builtins.int
+    """before it was right for good"""
+    map_confidence: _builtins.float
+    """Its place on the data map, over all snapshots (Swayamdipta et al. 2020).
+    mean probability of the expected answer
+    """
+    map_variability: _builtins.float
+    """its standard deviation"""
+    map_correctness: _builtins.float
+    """share of snapshots at which it was right"""
+    held_out: _builtins.bool
+    """watched, never trained on"""
+    cut: _builtins.bool
+    """its expected answer is longer than max_length"""
     @_builtins.property
     def latest(self) -> Global___Observation: ...
     @_builtins.property
@@ -535,21 +625,37 @@ class Example(_message.Message):
         latest: Global___Observation | None = ...,
         strip: _abc.Iterable[Global___ExampleState.ValueType] | None = ...,
         losses: _abc.Iterable[_builtins.float] | None = ...,
+        presentations: _builtins.int = ...,
+        presentations_to_learn: _builtins.int | None = ...,
+        presentations_to_learn_for_good: _builtins.int | None = ...,
+        map_confidence: _builtins.float = ...,
+        map_variability: _builtins.float = ...,
+        map_correctness: _builtins.float = ...,
+        held_out: _builtins.bool = ...,
+        cut: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_first_learned_step", b"_first_learned_step", "_learned_step", b"_learned_step", "_regressed_step", b"_regressed_step", "first_learned_step", b"first_learned_step", "latest", b"latest", "learned_step", b"learned_step", "regressed_step", b"regressed_step"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_first_learned_step", b"_first_learned_step", "_learned_step", b"_learned_step", "_presentations_to_learn", b"_presentations_to_learn", "_presentations_to_learn_for_good", b"_presentations_to_learn_for_good", "_regressed_step", b"_regressed_step", "first_learned_step", b"first_learned_step", "latest", b"latest", "learned_step", b"learned_step", "presentations_to_learn", b"presentations_to_learn", "presentations_to_learn_for_good", b"presentations_to_learn_for_good", "regressed_step", b"regressed_step"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_learned_step", b"_first_learned_step", "_learned_step", b"_learned_step", "_regressed_step", b"_regressed_step", "category", b"category", "expected", b"expected", "first_learned_step", b"first_learned_step", "forgetting_events", b"forgetting_events", "id", b"id", "index", b"index", "latest", b"latest", "learned_step", b"learned_step", "losses", b"losses", "prompt", b"prompt", "regressed_step", b"regressed_step", "state", b"state", "strip", b"strip", "tracked", b"tracked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_learned_step", b"_first_learned_step", "_learned_step", b"_learned_step", "_presentations_to_learn", b"_presentations_to_learn", "_presentations_to_learn_for_good", b"_presentations_to_learn_for_good", "_regressed_step", b"_regressed_step", "category", b"category", "cut", b"cut", "expected", b"expected", "first_learned_step", b"first_learned_step", "forgetting_events", b"forgetting_events", "held_out", b"held_out", "id", b"id", "index", b"index", "latest", b"latest", "learned_step", b"learned_step", "losses", b"losses", "map_confidence", b"map_confidence", "map_correctness", b"map_correctness", "map_variability", b"map_variability", "presentations", b"presentations", "presentations_to_learn", b"presentations_to_learn", "presentations_to_learn_for_good", b"presentations_to_learn_for_good", "prompt", b"prompt", "regressed_step", b"regressed_step", "state", b"state", "strip", b"strip", "tracked", b"tracked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__first_learned_step: _TypeAlias = _typing.Literal["first_learned_step"]  # noqa: Y015
     _WhichOneofArgType__first_learned_step: _TypeAlias = _typing.Literal["_first_learned_step", b"_first_learned_step"]  # noqa: Y015
     _WhichOneofReturnType__learned_step: _TypeAlias = _typing.Literal["learned_step"]  # noqa: Y015
     _WhichOneofArgType__learned_step: _TypeAlias = _typing.Literal["_learned_step", b"_learned_step"]  # noqa: Y015
+    _WhichOneofReturnType__presentations_to_learn: _TypeAlias = _typing.Literal["presentations_to_learn"]  # noqa: Y015
+    _WhichOneofArgType__presentations_to_learn: _TypeAlias = _typing.Literal["_presentations_to_learn", b"_presentations_to_learn"]  # noqa: Y015
+    _WhichOneofReturnType__presentations_to_learn_for_good: _TypeAlias = _typing.Literal["presentations_to_learn_for_good"]  # noqa: Y015
+    _WhichOneofArgType__presentations_to_learn_for_good: _TypeAlias = _typing.Literal["_presentations_to_learn_for_good", b"_presentations_to_learn_for_good"]  # noqa: Y015
     _WhichOneofReturnType__regressed_step: _TypeAlias = _typing.Literal["regressed_step"]  # noqa: Y015
     _WhichOneofArgType__regressed_step: _TypeAlias = _typing.Literal["_regressed_step", b"_regressed_step"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__first_learned_step) -> _WhichOneofReturnType__first_learned_step | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__learned_step) -> _WhichOneofReturnType__learned_step | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__presentations_to_learn) -> _WhichOneofReturnType__presentations_to_learn | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__presentations_to_learn_for_good) -> _WhichOneofReturnType__presentations_to_learn_for_good | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__regressed_step) -> _WhichOneofReturnType__regressed_step | None: ...
 
@@ -561,17 +667,20 @@ class Visit(_message.Message):
 
     STEP_FIELD_NUMBER: _builtins.int
     LOSS_FIELD_NUMBER: _builtins.int
+    BATCH_POSITION_FIELD_NUMBER: _builtins.int
     step: _builtins.int
     loss: _builtins.float
+    batch_position: _builtins.int
     def __init__(
         self,
         *,
         step: _builtins.int = ...,
         loss: _builtins.float = ...,
+        batch_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["loss", b"loss", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_position", b"batch_position", "loss", b"loss", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -823,6 +932,7 @@ class Status(_message.Message):
     MAP_BYTES_FIELD_NUMBER: _builtins.int
     MAP_USED_BYTES_FIELD_NUMBER: _builtins.int
     LOG_READERS_FIELD_NUMBER: _builtins.int
+    LOG_ID_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """what this answer is as of"""
     recorded_at_us: _builtins.int
@@ -849,6 +959,8 @@ class Status(_message.Message):
     """how much of that was ever used"""
     log_readers: _builtins.int
     """read transactions that are open; one that stays open makes the log grow"""
+    log_id: _builtins.str
+    """which log this is; a restore makes a new one"""
     @_builtins.property
     def active(self) -> Global___Job: ...
     @_builtins.property
@@ -882,10 +994,11 @@ class Status(_message.Message):
         map_bytes: _builtins.int = ...,
         map_used_bytes: _builtins.int = ...,
         log_readers: _builtins.int = ...,
+        log_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "chain_hash", b"chain_hash", "completed", b"completed", "disk_free_bytes", b"disk_free_bytes", "failed", b"failed", "head", b"head", "home", b"home", "interrupted", b"interrupted", "log_bytes", b"log_bytes", "log_readers", b"log_readers", "map_bytes", b"map_bytes", "map_used_bytes", b"map_used_bytes", "misplaced_events", b"misplaced_events", "now_us", b"now_us", "past", b"past", "paused", b"paused", "position", b"position", "queued", b"queued", "recorded_at_us", b"recorded_at_us", "run", b"run", "server_version", b"server_version", "trainers", b"trainers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "chain_hash", b"chain_hash", "completed", b"completed", "disk_free_bytes", b"disk_free_bytes", "failed", b"failed", "head", b"head", "home", b"home", "interrupted", b"interrupted", "log_bytes", b"log_bytes", "log_id", b"log_id", "log_readers", b"log_readers", "map_bytes", b"map_bytes", "map_used_bytes", b"map_used_bytes", "misplaced_events", b"misplaced_events", "now_us", b"now_us", "past", b"past", "paused", b"paused", "position", b"position", "queued", b"queued", "recorded_at_us", b"recorded_at_us", "run", b"run", "server_version", b"server_version", "trainers", b"trainers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1046,20 +1159,27 @@ class ListExamplesRequest(_message.Message):
     OFFSET_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     ONLY_TRACKED_FIELD_NUMBER: _builtins.int
+    ONLY_HELD_OUT_FIELD_NUMBER: _builtins.int
+    INDICES_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     search: _builtins.str
     """in prompt, expected answer or any guess; letter case ignored"""
     category: _builtins.str
     sort: _builtins.str
-    """index (default), loss, learned, change, state; a leading "-" turns it round"""
+    """index (default), loss, learned, change, state, regressed, forgetting, confidence, variability, presentations; a leading "-" turns it round"""
     offset: _builtins.int
     limit: _builtins.int
     """0: 100"""
     only_tracked: _builtins.bool
+    only_held_out: _builtins.bool
     @_builtins.property
     def at(self) -> Global___At: ...
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[Global___ExampleState.ValueType]:
+        """only these"""
+
+    @_builtins.property
+    def indices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """only these"""
 
     def __init__(
@@ -1074,10 +1194,12 @@ class ListExamplesRequest(_message.Message):
         offset: _builtins.int = ...,
         limit: _builtins.int = ...,
         only_tracked: _builtins.bool = ...,
+        only_held_out: _builtins.bool = ...,
+        indices: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "category", b"category", "limit", b"limit", "offset", b"offset", "only_tracked", b"only_tracked", "run", b"run", "search", b"search", "sort", b"sort", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "category", b"category", "indices", b"indices", "limit", b"limit", "offset", b"offset", "only_held_out", b"only_held_out", "only_tracked", b"only_tracked", "run", b"run", "search", b"search", "sort", b"sort", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1187,3 +1309,366 @@ class ListVersionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListVersionsResponse: _TypeAlias = ListVersionsResponse  # noqa: Y015
+
+@_typing.final
+class ReadObservationsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def filter(self) -> Global___ListExamplesRequest:
+        """its run, point and filter; sort, offset and limit mean nothing here"""
+
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """only these snapshots; empty: all"""
+
+    def __init__(
+        self,
+        *,
+        filter: Global___ListExamplesRequest | None = ...,
+        steps: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "steps", b"steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadObservationsRequest: _TypeAlias = ReadObservationsRequest  # noqa: Y015
+
+@_typing.final
+class Observations(_message.Message):
+    """Part of one snapshot; at most 1,000 examples."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    EXAMPLE_INDEX_FIELD_NUMBER: _builtins.int
+    OBSERVATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def snapshot(self) -> Global___Snapshot: ...
+    @_builtins.property
+    def example_index(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def observations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Observation]: ...
+    def __init__(
+        self,
+        *,
+        snapshot: Global___Snapshot | None = ...,
+        example_index: _abc.Iterable[_builtins.int] | None = ...,
+        observations: _abc.Iterable[Global___Observation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["snapshot", b"snapshot"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["example_index", b"example_index", "observations", b"observations", "snapshot", b"snapshot"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Observations: _TypeAlias = Observations  # noqa: Y015
+
+@_typing.final
+class Stage(_message.Message):
+    """A stage of the model: a version (the end of its run), a step of a run, or, with step 0 left out, a run as it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    RUN_FIELD_NUMBER: _builtins.int
+    RUN_STEP_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    run: _builtins.str
+    @_builtins.property
+    def run_step(self) -> Global___RunStep: ...
+    def __init__(
+        self,
+        *,
+        version: _builtins.str = ...,
+        run: _builtins.str = ...,
+        run_step: Global___RunStep | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["run", b"run", "run_step", b"run_step", "stage", b"stage", "version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run", "run_step", b"run_step", "stage", b"stage", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_stage: _TypeAlias = _typing.Literal["version", "run", "run_step"]  # noqa: Y015
+    _WhichOneofArgType_stage: _TypeAlias = _typing.Literal["stage", b"stage"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_stage) -> _WhichOneofReturnType_stage | None: ...
+
+Global___Stage: _TypeAlias = Stage  # noqa: Y015
+
+@_typing.final
+class CompareRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    search: _builtins.str
+    offset: _builtins.int
+    limit: _builtins.int
+    """0: 100"""
+    @_builtins.property
+    def before(self) -> Global___Stage: ...
+    @_builtins.property
+    def after(self) -> Global___Stage: ...
+    @_builtins.property
+    def at(self) -> Global___At: ...
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedScalarFieldContainer[Global___Change.ValueType]:
+        """only these rows"""
+
+    def __init__(
+        self,
+        *,
+        before: Global___Stage | None = ...,
+        after: Global___Stage | None = ...,
+        at: Global___At | None = ...,
+        changes: _abc.Iterable[Global___Change.ValueType] | None = ...,
+        search: _builtins.str = ...,
+        offset: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at", b"at", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at", b"at", "before", b"before", "changes", b"changes", "limit", b"limit", "offset", b"offset", "search", b"search"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareRequest: _TypeAlias = CompareRequest  # noqa: Y015
+
+@_typing.final
+class ComparedExample(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    EXPECTED_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """in the run of `after`"""
+    id: _builtins.str
+    """examples of two runs are the same if their ids are"""
+    prompt: _builtins.str
+    expected: _builtins.str
+    change: Global___Change.ValueType
+    @_builtins.property
+    def before(self) -> Global___Observation: ...
+    @_builtins.property
+    def after(self) -> Global___Observation: ...
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        id: _builtins.str = ...,
+        prompt: _builtins.str = ...,
+        expected: _builtins.str = ...,
+        change: Global___Change.ValueType = ...,
+        before: Global___Observation | None = ...,
+        after: Global___Observation | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "change", b"change", "expected", b"expected", "id", b"id", "index", b"index", "prompt", b"prompt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComparedExample: _TypeAlias = ComparedExample  # noqa: Y015
+
+@_typing.final
+class ChangeCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    change: Global___Change.ValueType
+    count: _builtins.int
+    def __init__(
+        self,
+        *,
+        change: Global___Change.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "count", b"count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeCount: _TypeAlias = ChangeCount  # noqa: Y015
+
+@_typing.final
+class CompareResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    ONLY_BEFORE_FIELD_NUMBER: _builtins.int
+    ONLY_AFTER_FIELD_NUMBER: _builtins.int
+    EXAMPLES_FIELD_NUMBER: _builtins.int
+    MATCHING_FIELD_NUMBER: _builtins.int
+    MEAN_LOSS_BEFORE_FIELD_NUMBER: _builtins.int
+    MEAN_LOSS_AFTER_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    only_before: _builtins.int
+    """examples that the other side didn't track"""
+    only_after: _builtins.int
+    matching: _builtins.int
+    mean_loss_before: _builtins.float
+    """over the examples in both"""
+    mean_loss_after: _builtins.float
+    position: _builtins.int
+    @_builtins.property
+    def before(self) -> Global___RunStep:
+        """the snapshots that were compared"""
+
+    @_builtins.property
+    def after(self) -> Global___RunStep: ...
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChangeCount]:
+        """of all examples in both"""
+
+    @_builtins.property
+    def examples(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComparedExample]:
+        """fixed and broken first, by how much the loss changed"""
+
+    def __init__(
+        self,
+        *,
+        before: Global___RunStep | None = ...,
+        after: Global___RunStep | None = ...,
+        counts: _abc.Iterable[Global___ChangeCount] | None = ...,
+        only_before: _builtins.int = ...,
+        only_after: _builtins.int = ...,
+        examples: _abc.Iterable[Global___ComparedExample] | None = ...,
+        matching: _builtins.int = ...,
+        mean_loss_before: _builtins.float = ...,
+        mean_loss_after: _builtins.float = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "counts", b"counts", "examples", b"examples", "matching", b"matching", "mean_loss_after", b"mean_loss_after", "mean_loss_before", b"mean_loss_before", "only_after", b"only_after", "only_before", b"only_before", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareResponse: _TypeAlias = CompareResponse  # noqa: Y015
+
+@_typing.final
+class Insight(_message.Message):
+    """Something a person should know about a run's examples, and what to do about it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    SENTENCE_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    EXAMPLE_INDEX_FIELD_NUMBER: _builtins.int
+    EXAMPLE_ID_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    TRAINED_BEFORE_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """label_error, contradiction, duplicate, never_learned, forgotten, memorised, too_long, learned_long_ago"""
+    sentence: _builtins.str
+    """what was seen"""
+    evidence: _builtins.str
+    """the figures behind it"""
+    advice: _builtins.str
+    """what to do"""
+    count: _builtins.int
+    """examples it is about"""
+    step: _builtins.int
+    """where it happened, if at one place"""
+    @_builtins.property
+    def example_index(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """of those, the clearest first; at most 1,000"""
+
+    @_builtins.property
+    def example_id(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def detail(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """one per example: what is said of it in particular"""
+
+    @_builtins.property
+    def trained_before(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """forgotten: what was trained just before, the most frequent first"""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        sentence: _builtins.str = ...,
+        evidence: _builtins.str = ...,
+        advice: _builtins.str = ...,
+        count: _builtins.int = ...,
+        example_index: _abc.Iterable[_builtins.int] | None = ...,
+        example_id: _abc.Iterable[_builtins.str] | None = ...,
+        detail: _abc.Iterable[_builtins.str] | None = ...,
+        step: _builtins.int = ...,
+        trained_before: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "count", b"count", "detail", b"detail", "evidence", b"evidence", "example_id", b"example_id", "example_index", b"example_index", "kind", b"kind", "sentence", b"sentence", "step", b"step", "trained_before", b"trained_before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Insight: _TypeAlias = Insight  # noqa: Y015
+
+@_typing.final
+class ListInsightsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    @_builtins.property
+    def at(self) -> Global___At: ...
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+        at: Global___At | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInsightsRequest: _TypeAlias = ListInsightsRequest  # noqa: Y015
+
+@_typing.final
+class ListInsightsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSIGHTS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    @_builtins.property
+    def insights(self) -> _containers.RepeatedCompositeFieldContainer[Global___Insight]: ...
+    def __init__(
+        self,
+        *,
+        insights: _abc.Iterable[Global___Insight] | None = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["insights", b"insights", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInsightsResponse: _TypeAlias = ListInsightsResponse  # noqa: Y015

@@ -74,6 +74,21 @@ class HistoryStub:
                 request_serializer=guessbook_dot_proto_dot_history__pb2.ListVersionsRequest.SerializeToString,
                 response_deserializer=guessbook_dot_proto_dot_history__pb2.ListVersionsResponse.FromString,
                 _registered_method=True)
+        self.ReadObservations = channel.unary_stream(
+                '/guessbook.v1.History/ReadObservations',
+                request_serializer=guessbook_dot_proto_dot_history__pb2.ReadObservationsRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_history__pb2.Observations.FromString,
+                _registered_method=True)
+        self.Compare = channel.unary_unary(
+                '/guessbook.v1.History/Compare',
+                request_serializer=guessbook_dot_proto_dot_history__pb2.CompareRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_history__pb2.CompareResponse.FromString,
+                _registered_method=True)
+        self.ListInsights = channel.unary_unary(
+                '/guessbook.v1.History/ListInsights',
+                request_serializer=guessbook_dot_proto_dot_history__pb2.ListInsightsRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_history__pb2.ListInsightsResponse.FromString,
+                _registered_method=True)
 
 
 class HistoryServicer:
@@ -127,6 +142,25 @@ class HistoryServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadObservations(self, request, context):
+        """Every observation of the examples under a filter, snapshot by snapshot: for exports.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Compare(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListInsights(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HistoryServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -169,6 +203,21 @@ def add_HistoryServicer_to_server(servicer, server):
                     servicer.ListVersions,
                     request_deserializer=guessbook_dot_proto_dot_history__pb2.ListVersionsRequest.FromString,
                     response_serializer=guessbook_dot_proto_dot_history__pb2.ListVersionsResponse.SerializeToString,
+            ),
+            'ReadObservations': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadObservations,
+                    request_deserializer=guessbook_dot_proto_dot_history__pb2.ReadObservationsRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_history__pb2.Observations.SerializeToString,
+            ),
+            'Compare': grpc.unary_unary_rpc_method_handler(
+                    servicer.Compare,
+                    request_deserializer=guessbook_dot_proto_dot_history__pb2.CompareRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_history__pb2.CompareResponse.SerializeToString,
+            ),
+            'ListInsights': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInsights,
+                    request_deserializer=guessbook_dot_proto_dot_history__pb2.ListInsightsRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_history__pb2.ListInsightsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -387,6 +436,87 @@ class History:
             '/guessbook.v1.History/ListVersions',
             guessbook_dot_proto_dot_history__pb2.ListVersionsRequest.SerializeToString,
             guessbook_dot_proto_dot_history__pb2.ListVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadObservations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/guessbook.v1.History/ReadObservations',
+            guessbook_dot_proto_dot_history__pb2.ReadObservationsRequest.SerializeToString,
+            guessbook_dot_proto_dot_history__pb2.Observations.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compare(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.History/Compare',
+            guessbook_dot_proto_dot_history__pb2.CompareRequest.SerializeToString,
+            guessbook_dot_proto_dot_history__pb2.CompareResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInsights(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.History/ListInsights',
+            guessbook_dot_proto_dot_history__pb2.ListInsightsRequest.SerializeToString,
+            guessbook_dot_proto_dot_history__pb2.ListInsightsResponse.FromString,
             options,
             channel_credentials,
             insecure,

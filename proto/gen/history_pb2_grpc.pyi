@@ -39,6 +39,10 @@ class HistoryStub:
     ListExamples: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListExamplesRequest, _history_pb2.ListExamplesResponse]
     GetTrajectory: _grpc.UnaryUnaryMultiCallable[_history_pb2.GetTrajectoryRequest, _history_pb2.Trajectory]
     ListVersions: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListVersionsRequest, _history_pb2.ListVersionsResponse]
+    ReadObservations: _grpc.UnaryStreamMultiCallable[_history_pb2.ReadObservationsRequest, _history_pb2.Observations]
+    """Every observation of the examples under a filter, snapshot by snapshot: for exports."""
+    Compare: _grpc.UnaryUnaryMultiCallable[_history_pb2.CompareRequest, _history_pb2.CompareResponse]
+    ListInsights: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListInsightsRequest, _history_pb2.ListInsightsResponse]
 
 @_typing.type_check_only
 class HistoryAsyncStub(HistoryStub):
@@ -51,6 +55,10 @@ class HistoryAsyncStub(HistoryStub):
     ListExamples: _aio.UnaryUnaryMultiCallable[_history_pb2.ListExamplesRequest, _history_pb2.ListExamplesResponse]  # type: ignore[assignment]
     GetTrajectory: _aio.UnaryUnaryMultiCallable[_history_pb2.GetTrajectoryRequest, _history_pb2.Trajectory]  # type: ignore[assignment]
     ListVersions: _aio.UnaryUnaryMultiCallable[_history_pb2.ListVersionsRequest, _history_pb2.ListVersionsResponse]  # type: ignore[assignment]
+    ReadObservations: _aio.UnaryStreamMultiCallable[_history_pb2.ReadObservationsRequest, _history_pb2.Observations]  # type: ignore[assignment]
+    """Every observation of the examples under a filter, snapshot by snapshot: for exports."""
+    Compare: _aio.UnaryUnaryMultiCallable[_history_pb2.CompareRequest, _history_pb2.CompareResponse]  # type: ignore[assignment]
+    ListInsights: _aio.UnaryUnaryMultiCallable[_history_pb2.ListInsightsRequest, _history_pb2.ListInsightsResponse]  # type: ignore[assignment]
 
 class HistoryServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -108,5 +116,27 @@ class HistoryServicer(metaclass=_abc_1.ABCMeta):
         request: _history_pb2.ListVersionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_history_pb2.ListVersionsResponse, _abc.Awaitable[_history_pb2.ListVersionsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ReadObservations(
+        self,
+        request: _history_pb2.ReadObservationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_history_pb2.Observations], _abc.AsyncIterator[_history_pb2.Observations]]:
+        """Every observation of the examples under a filter, snapshot by snapshot: for exports."""
+
+    @_abc_1.abstractmethod
+    def Compare(
+        self,
+        request: _history_pb2.CompareRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_history_pb2.CompareResponse, _abc.Awaitable[_history_pb2.CompareResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListInsights(
+        self,
+        request: _history_pb2.ListInsightsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_history_pb2.ListInsightsResponse, _abc.Awaitable[_history_pb2.ListInsightsResponse]]: ...
 
 def add_HistoryServicer_to_server(servicer: HistoryServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from guessbook.proto import events_pb2 as guessbook_dot_proto_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19guessbook/proto/log.proto\x12\x0cguessbook.v1\x1a\x1cguessbook/proto/events.proto\"f\n\rAppendRequest\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.guessbook.v1.HelloH\x00\x12$\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x13.guessbook.v1.BatchH\x00\x42\t\n\x07request\"Y\n\x05Hello\x12\x10\n\x08producer\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12/\n\x07trainer\x18\x03 \x01(\x0b\x32\x1e.guessbook.v1.TrainerConnected\"u\n\x05\x42\x61tch\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12$\n\x06\x65vents\x18\x02 \x01(\x0b\x32\x14.guessbook.v1.Events\x12\x1e\n\x11\x65xpected_position\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x14\n\x12_expected_position\"h\n\x0e\x41ppendResponse\x12(\n\x07welcome\x18\x01 \x01(\x0b\x32\x15.guessbook.v1.WelcomeH\x00\x12 \n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x11.guessbook.v1.AckH\x00\x42\n\n\x08response\"=\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x15\n\rlast_sequence\x18\x02 \x01(\x04\x12\x0c\n\x04head\x18\x03 \x01(\x04\"Q\n\x03\x41\x63k\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x16\n\x0e\x66irst_position\x18\x02 \x01(\x04\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x11\n\tduplicate\x18\x04 \x01(\x08\"6\n\x0bReadRequest\x12\x15\n\rfrom_position\x18\x01 \x01(\x04\x12\x10\n\x08subjects\x18\x02 \x03(\t\"Z\n\x05\x46rame\x12\x16\n\x0e\x66irst_position\x18\x01 \x01(\x04\x12\x16\n\x0erecorded_at_us\x18\x02 \x01(\x04\x12!\n\x05parts\x18\x03 \x03(\x0b\x32\x12.guessbook.v1.Part\"J\n\x04Part\x12\r\n\x05\x61\x63tor\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12$\n\x06\x65vents\x18\x03 \x01(\x0b\x32\x14.guessbook.v1.Events\"O\n\x0cReadResponse\x12#\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x13.guessbook.v1.Frame\x12\x0c\n\x04head\x18\x02 \x01(\x04\x12\x0c\n\x04next\x18\x03 \x01(\x04\"\r\n\x0bHeadRequest\"D\n\x0cHeadResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x12\x12\n\nchain_hash\x18\x02 \x01(\x0c\x12\x0e\n\x06log_id\x18\x03 \x01(\t\"\x0f\n\rVerifyRequest\"\x8b\x01\n\x0eVerifyResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x12\x0c\n\x04head\x18\x02 \x01(\x04\x12\x0c\n\x04\x64one\x18\x03 \x01(\x08\x12\n\n\x02ok\x18\x04 \x01(\x08\x12\x1a\n\x12\x66irst_bad_position\x18\x05 \x01(\x04\x12\x0f\n\x07problem\x18\x06 \x01(\t\x12\x12\n\nchain_hash\x18\x07 \x01(\x0c\"D\n\x0cProveRequest\x12\x12\n\x08position\x18\x01 \x01(\x04H\x00\x12\x18\n\x0eold_checkpoint\x18\x02 \x01(\tH\x00\x42\x06\n\x04what\"\x80\x01\n\rProveResponse\x12\x0c\n\x04leaf\x18\x01 \x01(\x0c\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\x12\x0c\n\x04path\x18\x03 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x04 \x01(\t\x12\x16\n\x0eold_checkpoint\x18\x05 \x01(\t\x12\x13\n\x0bpublic_keys\x18\x06 \x03(\t2\x9d\x03\n\x03Log\x12G\n\x06\x41ppend\x12\x1b.guessbook.v1.AppendRequest\x1a\x1c.guessbook.v1.AppendResponse(\x01\x30\x01\x12?\n\x04Read\x12\x19.guessbook.v1.ReadRequest\x1a\x1a.guessbook.v1.ReadResponse0\x01\x12\x44\n\tSubscribe\x12\x19.guessbook.v1.ReadRequest\x1a\x1a.guessbook.v1.ReadResponse0\x01\x12=\n\x04Head\x12\x19.guessbook.v1.HeadRequest\x1a\x1a.guessbook.v1.HeadResponse\x12\x45\n\x06Verify\x12\x1b.guessbook.v1.VerifyRequest\x1a\x1c.guessbook.v1.VerifyResponse0\x01\x12@\n\x05Prove\x12\x1a.guessbook.v1.ProveRequest\x1a\x1b.guessbook.v1.ProveResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19guessbook/proto/log.proto\x12\x0cguessbook.v1\x1a\x1cguessbook/proto/events.proto\"f\n\rAppendRequest\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.guessbook.v1.HelloH\x00\x12$\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x13.guessbook.v1.BatchH\x00\x42\t\n\x07request\"i\n\x05Hello\x12\x10\n\x08producer\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12/\n\x07trainer\x18\x03 \x01(\x0b\x32\x1e.guessbook.v1.TrainerConnected\x12\x0e\n\x06log_id\x18\x04 \x01(\t\"u\n\x05\x42\x61tch\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12$\n\x06\x65vents\x18\x02 \x01(\x0b\x32\x14.guessbook.v1.Events\x12\x1e\n\x11\x65xpected_position\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x14\n\x12_expected_position\"h\n\x0e\x41ppendResponse\x12(\n\x07welcome\x18\x01 \x01(\x0b\x32\x15.guessbook.v1.WelcomeH\x00\x12 \n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x11.guessbook.v1.AckH\x00\x42\n\n\x08response\"M\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x15\n\rlast_sequence\x18\x02 \x01(\x04\x12\x0c\n\x04head\x18\x03 \x01(\x04\x12\x0e\n\x06log_id\x18\x04 \x01(\t\"Q\n\x03\x41\x63k\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x16\n\x0e\x66irst_position\x18\x02 \x01(\x04\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x11\n\tduplicate\x18\x04 \x01(\x08\"6\n\x0bReadRequest\x12\x15\n\rfrom_position\x18\x01 \x01(\x04\x12\x10\n\x08subjects\x18\x02 \x03(\t\"Z\n\x05\x46rame\x12\x16\n\x0e\x66irst_position\x18\x01 \x01(\x04\x12\x16\n\x0erecorded_at_us\x18\x02 \x01(\x04\x12!\n\x05parts\x18\x03 \x03(\x0b\x32\x12.guessbook.v1.Part\"J\n\x04Part\x12\r\n\x05\x61\x63tor\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12$\n\x06\x65vents\x18\x03 \x01(\x0b\x32\x14.guessbook.v1.Events\"O\n\x0cReadResponse\x12#\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x13.guessbook.v1.Frame\x12\x0c\n\x04head\x18\x02 \x01(\x04\x12\x0c\n\x04next\x18\x03 \x01(\x04\"\r\n\x0bHeadRequest\"D\n\x0cHeadResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x12\x12\n\nchain_hash\x18\x02 \x01(\x0c\x12\x0e\n\x06log_id\x18\x03 \x01(\t\"\x0f\n\rVerifyRequest\"\x8b\x01\n\x0eVerifyResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x12\x0c\n\x04head\x18\x02 \x01(\x04\x12\x0c\n\x04\x64one\x18\x03 \x01(\x08\x12\n\n\x02ok\x18\x04 \x01(\x08\x12\x1a\n\x12\x66irst_bad_position\x18\x05 \x01(\x04\x12\x0f\n\x07problem\x18\x06 \x01(\t\x12\x12\n\nchain_hash\x18\x07 \x01(\x0c\"D\n\x0cProveRequest\x12\x12\n\x08position\x18\x01 \x01(\x04H\x00\x12\x18\n\x0eold_checkpoint\x18\x02 \x01(\tH\x00\x42\x06\n\x04what\"\x80\x01\n\rProveResponse\x12\x0c\n\x04leaf\x18\x01 \x01(\x0c\x12\x12\n\nleaf_index\x18\x02 \x01(\x04\x12\x0c\n\x04path\x18\x03 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x04 \x01(\t\x12\x16\n\x0eold_checkpoint\x18\x05 \x01(\t\x12\x13\n\x0bpublic_keys\x18\x06 \x03(\t2\x9d\x03\n\x03Log\x12G\n\x06\x41ppend\x12\x1b.guessbook.v1.AppendRequest\x1a\x1c.guessbook.v1.AppendResponse(\x01\x30\x01\x12?\n\x04Read\x12\x19.guessbook.v1.ReadRequest\x1a\x1a.guessbook.v1.ReadResponse0\x01\x12\x44\n\tSubscribe\x12\x19.guessbook.v1.ReadRequest\x1a\x1a.guessbook.v1.ReadResponse0\x01\x12=\n\x04Head\x12\x19.guessbook.v1.HeadRequest\x1a\x1a.guessbook.v1.HeadResponse\x12\x45\n\x06Verify\x12\x1b.guessbook.v1.VerifyRequest\x1a\x1c.guessbook.v1.VerifyResponse0\x01\x12@\n\x05Prove\x12\x1a.guessbook.v1.ProveRequest\x1a\x1b.guessbook.v1.ProveResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,35 +35,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPENDREQUEST']._serialized_start=73
   _globals['_APPENDREQUEST']._serialized_end=175
   _globals['_HELLO']._serialized_start=177
-  _globals['_HELLO']._serialized_end=266
-  _globals['_BATCH']._serialized_start=268
-  _globals['_BATCH']._serialized_end=385
-  _globals['_APPENDRESPONSE']._serialized_start=387
-  _globals['_APPENDRESPONSE']._serialized_end=491
-  _globals['_WELCOME']._serialized_start=493
-  _globals['_WELCOME']._serialized_end=554
-  _globals['_ACK']._serialized_start=556
-  _globals['_ACK']._serialized_end=637
-  _globals['_READREQUEST']._serialized_start=639
-  _globals['_READREQUEST']._serialized_end=693
-  _globals['_FRAME']._serialized_start=695
-  _globals['_FRAME']._serialized_end=785
-  _globals['_PART']._serialized_start=787
-  _globals['_PART']._serialized_end=861
-  _globals['_READRESPONSE']._serialized_start=863
-  _globals['_READRESPONSE']._serialized_end=942
-  _globals['_HEADREQUEST']._serialized_start=944
-  _globals['_HEADREQUEST']._serialized_end=957
-  _globals['_HEADRESPONSE']._serialized_start=959
-  _globals['_HEADRESPONSE']._serialized_end=1027
-  _globals['_VERIFYREQUEST']._serialized_start=1029
-  _globals['_VERIFYREQUEST']._serialized_end=1044
-  _globals['_VERIFYRESPONSE']._serialized_start=1047
-  _globals['_VERIFYRESPONSE']._serialized_end=1186
-  _globals['_PROVEREQUEST']._serialized_start=1188
-  _globals['_PROVEREQUEST']._serialized_end=1256
-  _globals['_PROVERESPONSE']._serialized_start=1259
-  _globals['_PROVERESPONSE']._serialized_end=1387
-  _globals['_LOG']._serialized_start=1390
-  _globals['_LOG']._serialized_end=1803
+  _globals['_HELLO']._serialized_end=282
+  _globals['_BATCH']._serialized_start=284
+  _globals['_BATCH']._serialized_end=401
+  _globals['_APPENDRESPONSE']._serialized_start=403
+  _globals['_APPENDRESPONSE']._serialized_end=507
+  _globals['_WELCOME']._serialized_start=509
+  _globals['_WELCOME']._serialized_end=586
+  _globals['_ACK']._serialized_start=588
+  _globals['_ACK']._serialized_end=669
+  _globals['_READREQUEST']._serialized_start=671
+  _globals['_READREQUEST']._serialized_end=725
+  _globals['_FRAME']._serialized_start=727
+  _globals['_FRAME']._serialized_end=817
+  _globals['_PART']._serialized_start=819
+  _globals['_PART']._serialized_end=893
+  _globals['_READRESPONSE']._serialized_start=895
+  _globals['_READRESPONSE']._serialized_end=974
+  _globals['_HEADREQUEST']._serialized_start=976
+  _globals['_HEADREQUEST']._serialized_end=989
+  _globals['_HEADRESPONSE']._serialized_start=991
+  _globals['_HEADRESPONSE']._serialized_end=1059
+  _globals['_VERIFYREQUEST']._serialized_start=1061
+  _globals['_VERIFYREQUEST']._serialized_end=1076
+  _globals['_VERIFYRESPONSE']._serialized_start=1079
+  _globals['_VERIFYRESPONSE']._serialized_end=1218
+  _globals['_PROVEREQUEST']._serialized_start=1220
+  _globals['_PROVEREQUEST']._serialized_end=1288
+  _globals['_PROVERESPONSE']._serialized_start=1291
+  _globals['_PROVERESPONSE']._serialized_end=1419
+  _globals['_LOG']._serialized_start=1422
+  _globals['_LOG']._serialized_end=1835
 # @@protoc_insertion_point(module_scope)

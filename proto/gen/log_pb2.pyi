@@ -52,9 +52,12 @@ class Hello(_message.Message):
     PRODUCER_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     TRAINER_FIELD_NUMBER: _builtins.int
+    LOG_ID_FIELD_NUMBER: _builtins.int
     producer: _builtins.str
     epoch: _builtins.int
     """0: a new process, give it the next epoch and fence the ones before"""
+    log_id: _builtins.str
+    """of the Welcome this producer had before; empty: it had none. A restored log has another id and fences the producers from before"""
     @_builtins.property
     def trainer(self) -> _events_pb2.TrainerConnected:
         """set by a trainer: its server watches this stream, and calls its job interrupted if it stays away"""
@@ -65,10 +68,11 @@ class Hello(_message.Message):
         producer: _builtins.str = ...,
         epoch: _builtins.int = ...,
         trainer: _events_pb2.TrainerConnected | None = ...,
+        log_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["trainer", b"trainer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "producer", b"producer", "trainer", b"trainer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "log_id", b"log_id", "producer", b"producer", "trainer", b"trainer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -136,19 +140,22 @@ class Welcome(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
     HEAD_FIELD_NUMBER: _builtins.int
+    LOG_ID_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     last_sequence: _builtins.int
     head: _builtins.int
+    log_id: _builtins.str
     def __init__(
         self,
         *,
         epoch: _builtins.int = ...,
         last_sequence: _builtins.int = ...,
         head: _builtins.int = ...,
+        log_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "head", b"head", "last_sequence", b"last_sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "head", b"head", "last_sequence", b"last_sequence", "log_id", b"log_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

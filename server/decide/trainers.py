@@ -32,6 +32,8 @@ PRODUCED = frozenset(
         "examples_observed",
         "snapshot_completed",
         "snapshot_failed",
+        "snapshot_thinned",
+        "report_created",
         "version_created",
     }
 )
