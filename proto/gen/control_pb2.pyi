@@ -437,3 +437,56 @@ class StartJobRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StartJobRequest: _TypeAlias = StartJobRequest  # noqa: Y015
+
+@_typing.final
+class ArchiveHistoryRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TO_POSITION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    to_position: _builtins.int
+    """up to the newest signed checkpoint at or before it; 0: the newest there is"""
+    reason: _builtins.str
+    dry_run: _builtins.bool
+    """only say what would be moved"""
+    def __init__(
+        self,
+        *,
+        to_position: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "reason", b"reason", "to_position", b"to_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArchiveHistoryRequest: _TypeAlias = ArchiveHistoryRequest  # noqa: Y015
+
+@_typing.final
+class ArchiveHistoryResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARCHIVED_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """of the event that records it; 0: a dry run"""
+    @_builtins.property
+    def archived(self) -> _events_pb2.HistoryArchived:
+        """on a dry run without file, sha256 and subtrees"""
+
+    def __init__(
+        self,
+        *,
+        archived: _events_pb2.HistoryArchived | None = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArchiveHistoryResponse: _TypeAlias = ArchiveHistoryResponse  # noqa: Y015

@@ -89,6 +89,11 @@ class ControlStub:
                 request_serializer=guessbook_dot_proto_dot_control__pb2.RevokeTokenRequest.SerializeToString,
                 response_deserializer=guessbook_dot_proto_dot_control__pb2.RevokeTokenResponse.FromString,
                 _registered_method=True)
+        self.ArchiveHistory = channel.unary_unary(
+                '/guessbook.v1.Control/ArchiveHistory',
+                request_serializer=guessbook_dot_proto_dot_control__pb2.ArchiveHistoryRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_control__pb2.ArchiveHistoryResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServicer:
@@ -166,6 +171,13 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ArchiveHistory(self, request, context):
+        """Moves the log's beginning, up to a signed checkpoint, into a file of its own, and reads it from there. For admins.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -223,6 +235,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.RevokeToken,
                     request_deserializer=guessbook_dot_proto_dot_control__pb2.RevokeTokenRequest.FromString,
                     response_serializer=guessbook_dot_proto_dot_control__pb2.RevokeTokenResponse.SerializeToString,
+            ),
+            'ArchiveHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.ArchiveHistory,
+                    request_deserializer=guessbook_dot_proto_dot_control__pb2.ArchiveHistoryRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_control__pb2.ArchiveHistoryResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -522,6 +539,33 @@ class Control:
             '/guessbook.v1.Control/RevokeToken',
             guessbook_dot_proto_dot_control__pb2.RevokeTokenRequest.SerializeToString,
             guessbook_dot_proto_dot_control__pb2.RevokeTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ArchiveHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.Control/ArchiveHistory',
+            guessbook_dot_proto_dot_control__pb2.ArchiveHistoryRequest.SerializeToString,
+            guessbook_dot_proto_dot_control__pb2.ArchiveHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

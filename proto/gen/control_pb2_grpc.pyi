@@ -48,6 +48,8 @@ class ControlStub:
     ListTokens: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListTokensRequest, _control_pb2.ListTokensResponse]
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_control_pb2.RevokeTokenRequest, _control_pb2.RevokeTokenResponse]
     """At once for new calls; streams that are open with it are ended."""
+    ArchiveHistory: _grpc.UnaryUnaryMultiCallable[_control_pb2.ArchiveHistoryRequest, _control_pb2.ArchiveHistoryResponse]
+    """Moves the log's beginning, up to a signed checkpoint, into a file of its own, and reads it from there. For admins."""
 
 @_typing.type_check_only
 class ControlAsyncStub(ControlStub):
@@ -69,6 +71,8 @@ class ControlAsyncStub(ControlStub):
     ListTokens: _aio.UnaryUnaryMultiCallable[_control_pb2.ListTokensRequest, _control_pb2.ListTokensResponse]  # type: ignore[assignment]
     RevokeToken: _aio.UnaryUnaryMultiCallable[_control_pb2.RevokeTokenRequest, _control_pb2.RevokeTokenResponse]  # type: ignore[assignment]
     """At once for new calls; streams that are open with it are ended."""
+    ArchiveHistory: _aio.UnaryUnaryMultiCallable[_control_pb2.ArchiveHistoryRequest, _control_pb2.ArchiveHistoryResponse]  # type: ignore[assignment]
+    """Moves the log's beginning, up to a signed checkpoint, into a file of its own, and reads it from there. For admins."""
 
 class ControlServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -153,5 +157,13 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.RevokeTokenResponse, _abc.Awaitable[_control_pb2.RevokeTokenResponse]]:
         """At once for new calls; streams that are open with it are ended."""
+
+    @_abc_1.abstractmethod
+    def ArchiveHistory(
+        self,
+        request: _control_pb2.ArchiveHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ArchiveHistoryResponse, _abc.Awaitable[_control_pb2.ArchiveHistoryResponse]]:
+        """Moves the log's beginning, up to a signed checkpoint, into a file of its own, and reads it from there. For admins."""
 
 def add_ControlServicer_to_server(servicer: ControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

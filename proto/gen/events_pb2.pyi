@@ -110,6 +110,17 @@ class Event(_message.Message):
     EXAMPLES_REGISTERED_FIELD_NUMBER: _builtins.int
     DATASET_REJECTED_FIELD_NUMBER: _builtins.int
     VERSION_CREATED_FIELD_NUMBER: _builtins.int
+    VERSION_NOTED_FIELD_NUMBER: _builtins.int
+    VERSION_DELETED_FIELD_NUMBER: _builtins.int
+    VERSION_RESTORED_FIELD_NUMBER: _builtins.int
+    VERSION_PURGED_FIELD_NUMBER: _builtins.int
+    LATEST_MOVED_FIELD_NUMBER: _builtins.int
+    BACKUP_STARTED_FIELD_NUMBER: _builtins.int
+    BACKUP_CREATED_FIELD_NUMBER: _builtins.int
+    BACKUP_VERIFIED_FIELD_NUMBER: _builtins.int
+    BACKUP_FAILED_FIELD_NUMBER: _builtins.int
+    BACKUP_PRUNED_FIELD_NUMBER: _builtins.int
+    DRILL_COMPLETED_FIELD_NUMBER: _builtins.int
     LOG_RESTORED_FIELD_NUMBER: _builtins.int
     HISTORY_ARCHIVED_FIELD_NUMBER: _builtins.int
     SERVER_STARTED_FIELD_NUMBER: _builtins.int
@@ -117,6 +128,15 @@ class Event(_message.Message):
     TRAINER_LOST_FIELD_NUMBER: _builtins.int
     TOKEN_CREATED_FIELD_NUMBER: _builtins.int
     TOKEN_REVOKED_FIELD_NUMBER: _builtins.int
+    CONFIG_CHANGED_FIELD_NUMBER: _builtins.int
+    BASE_MODEL_REGISTERED_FIELD_NUMBER: _builtins.int
+    BASE_MODEL_SWITCHED_FIELD_NUMBER: _builtins.int
+    OPERATION_REQUESTED_FIELD_NUMBER: _builtins.int
+    OPERATION_BACKED_UP_FIELD_NUMBER: _builtins.int
+    OPERATION_PERFORMED_FIELD_NUMBER: _builtins.int
+    OPERATION_COMPLETED_FIELD_NUMBER: _builtins.int
+    OPERATION_REFUSED_FIELD_NUMBER: _builtins.int
+    OPERATION_UNDONE_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """Given by the log, inside the commit. Empty in a request, and where a frame says it for all its events.
     1, 2, 3 ... without gaps
@@ -194,6 +214,28 @@ class Event(_message.Message):
     @_builtins.property
     def version_created(self) -> Global___VersionCreated: ...
     @_builtins.property
+    def version_noted(self) -> Global___VersionNoted: ...
+    @_builtins.property
+    def version_deleted(self) -> Global___VersionDeleted: ...
+    @_builtins.property
+    def version_restored(self) -> Global___VersionRestored: ...
+    @_builtins.property
+    def version_purged(self) -> Global___VersionPurged: ...
+    @_builtins.property
+    def latest_moved(self) -> Global___LatestMoved: ...
+    @_builtins.property
+    def backup_started(self) -> Global___BackupStarted: ...
+    @_builtins.property
+    def backup_created(self) -> Global___BackupCreated: ...
+    @_builtins.property
+    def backup_verified(self) -> Global___BackupVerified: ...
+    @_builtins.property
+    def backup_failed(self) -> Global___BackupFailed: ...
+    @_builtins.property
+    def backup_pruned(self) -> Global___BackupPruned: ...
+    @_builtins.property
+    def drill_completed(self) -> Global___DrillCompleted: ...
+    @_builtins.property
     def log_restored(self) -> Global___LogRestored: ...
     @_builtins.property
     def history_archived(self) -> Global___HistoryArchived: ...
@@ -207,6 +249,24 @@ class Event(_message.Message):
     def token_created(self) -> Global___TokenCreated: ...
     @_builtins.property
     def token_revoked(self) -> Global___TokenRevoked: ...
+    @_builtins.property
+    def config_changed(self) -> Global___ConfigChanged: ...
+    @_builtins.property
+    def base_model_registered(self) -> Global___BaseModelRegistered: ...
+    @_builtins.property
+    def base_model_switched(self) -> Global___BaseModelSwitched: ...
+    @_builtins.property
+    def operation_requested(self) -> Global___OperationRequested: ...
+    @_builtins.property
+    def operation_backed_up(self) -> Global___OperationBackedUp: ...
+    @_builtins.property
+    def operation_performed(self) -> Global___OperationPerformed: ...
+    @_builtins.property
+    def operation_completed(self) -> Global___OperationCompleted: ...
+    @_builtins.property
+    def operation_refused(self) -> Global___OperationRefused: ...
+    @_builtins.property
+    def operation_undone(self) -> Global___OperationUndone: ...
     def __init__(
         self,
         *,
@@ -245,6 +305,17 @@ class Event(_message.Message):
         examples_registered: Global___ExamplesRegistered | None = ...,
         dataset_rejected: Global___DatasetRejected | None = ...,
         version_created: Global___VersionCreated | None = ...,
+        version_noted: Global___VersionNoted | None = ...,
+        version_deleted: Global___VersionDeleted | None = ...,
+        version_restored: Global___VersionRestored | None = ...,
+        version_purged: Global___VersionPurged | None = ...,
+        latest_moved: Global___LatestMoved | None = ...,
+        backup_started: Global___BackupStarted | None = ...,
+        backup_created: Global___BackupCreated | None = ...,
+        backup_verified: Global___BackupVerified | None = ...,
+        backup_failed: Global___BackupFailed | None = ...,
+        backup_pruned: Global___BackupPruned | None = ...,
+        drill_completed: Global___DrillCompleted | None = ...,
         log_restored: Global___LogRestored | None = ...,
         history_archived: Global___HistoryArchived | None = ...,
         server_started: Global___ServerStarted | None = ...,
@@ -252,12 +323,21 @@ class Event(_message.Message):
         trainer_lost: Global___TrainerLost | None = ...,
         token_created: Global___TokenCreated | None = ...,
         token_revoked: Global___TokenRevoked | None = ...,
+        config_changed: Global___ConfigChanged | None = ...,
+        base_model_registered: Global___BaseModelRegistered | None = ...,
+        base_model_switched: Global___BaseModelSwitched | None = ...,
+        operation_requested: Global___OperationRequested | None = ...,
+        operation_backed_up: Global___OperationBackedUp | None = ...,
+        operation_performed: Global___OperationPerformed | None = ...,
+        operation_completed: Global___OperationCompleted | None = ...,
+        operation_refused: Global___OperationRefused | None = ...,
+        operation_undone: Global___OperationUndone | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "checkpoint_saved", b"checkpoint_saved", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "history_archived", b"history_archived", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "log_restored", b"log_restored", "pause_requested", b"pause_requested", "report_created", b"report_created", "resume_requested", b"resume_requested", "run_started", b"run_started", "schedule_changed", b"schedule_changed", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "snapshot_thinned", b"snapshot_thinned", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backup_created", b"backup_created", "backup_failed", b"backup_failed", "backup_pruned", b"backup_pruned", "backup_started", b"backup_started", "backup_verified", b"backup_verified", "base_model_registered", b"base_model_registered", "base_model_switched", b"base_model_switched", "body", b"body", "checkpoint_saved", b"checkpoint_saved", "config_changed", b"config_changed", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "drill_completed", b"drill_completed", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "history_archived", b"history_archived", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "latest_moved", b"latest_moved", "log_restored", b"log_restored", "operation_backed_up", b"operation_backed_up", "operation_completed", b"operation_completed", "operation_performed", b"operation_performed", "operation_refused", b"operation_refused", "operation_requested", b"operation_requested", "operation_undone", b"operation_undone", "pause_requested", b"pause_requested", "report_created", b"report_created", "resume_requested", b"resume_requested", "run_started", b"run_started", "schedule_changed", b"schedule_changed", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "snapshot_thinned", b"snapshot_thinned", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created", "version_deleted", b"version_deleted", "version_noted", b"version_noted", "version_purged", b"version_purged", "version_restored", b"version_restored"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "body", b"body", "causation", b"causation", "checkpoint_saved", b"checkpoint_saved", "correlation", b"correlation", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "history_archived", b"history_archived", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "log_restored", b"log_restored", "occurred_at_us", b"occurred_at_us", "pause_requested", b"pause_requested", "position", b"position", "recorded_at_us", b"recorded_at_us", "report_created", b"report_created", "resume_requested", b"resume_requested", "run_started", b"run_started", "schedule_changed", b"schedule_changed", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "snapshot_thinned", b"snapshot_thinned", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "subject", b"subject", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "backup_created", b"backup_created", "backup_failed", b"backup_failed", "backup_pruned", b"backup_pruned", "backup_started", b"backup_started", "backup_verified", b"backup_verified", "base_model_registered", b"base_model_registered", "base_model_switched", b"base_model_switched", "body", b"body", "causation", b"causation", "checkpoint_saved", b"checkpoint_saved", "config_changed", b"config_changed", "correlation", b"correlation", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "drill_completed", b"drill_completed", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "history_archived", b"history_archived", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "latest_moved", b"latest_moved", "log_restored", b"log_restored", "occurred_at_us", b"occurred_at_us", "operation_backed_up", b"operation_backed_up", "operation_completed", b"operation_completed", "operation_performed", b"operation_performed", "operation_refused", b"operation_refused", "operation_requested", b"operation_requested", "operation_undone", b"operation_undone", "pause_requested", b"pause_requested", "position", b"position", "recorded_at_us", b"recorded_at_us", "report_created", b"report_created", "resume_requested", b"resume_requested", "run_started", b"run_started", "schedule_changed", b"schedule_changed", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "snapshot_thinned", b"snapshot_thinned", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "subject", b"subject", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created", "version_deleted", b"version_deleted", "version_noted", b"version_noted", "version_purged", b"version_purged", "version_restored", b"version_restored"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["job_queued", "job_priority_changed", "job_leased", "job_started", "pause_requested", "job_paused", "resume_requested", "job_resumed", "stop_requested", "job_stopped", "snapshot_requested", "job_completed", "job_failed", "job_interrupted", "schedule_changed", "run_started", "step_completed", "checkpoint_saved", "snapshot_started", "examples_observed", "snapshot_completed", "snapshot_failed", "snapshot_thinned", "report_created", "dataset_registered", "examples_registered", "dataset_rejected", "version_created", "log_restored", "history_archived", "server_started", "trainer_connected", "trainer_lost", "token_created", "token_revoked"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["job_queued", "job_priority_changed", "job_leased", "job_started", "pause_requested", "job_paused", "resume_requested", "job_resumed", "stop_requested", "job_stopped", "snapshot_requested", "job_completed", "job_failed", "job_interrupted", "schedule_changed", "run_started", "step_completed", "checkpoint_saved", "snapshot_started", "examples_observed", "snapshot_completed", "snapshot_failed", "snapshot_thinned", "report_created", "dataset_registered", "examples_registered", "dataset_rejected", "version_created", "version_noted", "version_deleted", "version_restored", "version_purged", "latest_moved", "backup_started", "backup_created", "backup_verified", "backup_failed", "backup_pruned", "drill_completed", "log_restored", "history_archived", "server_started", "trainer_connected", "trainer_lost", "token_created", "token_revoked", "config_changed", "base_model_registered", "base_model_switched", "operation_requested", "operation_backed_up", "operation_performed", "operation_completed", "operation_refused", "operation_undone"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -524,11 +604,17 @@ class JobQueued(_message.Message):
     DATASET_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     CONFIG_FIELD_NUMBER: _builtins.int
+    EXTERNAL_FIELD_NUMBER: _builtins.int
+    CONSOLIDATE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """what a person calls it: the file's name, as submitted"""
     dataset: _builtins.str
     """SHA-256 of the file's bytes, hex"""
     priority: Global___Priority.ValueType
+    external: _builtins.bool
+    """trained by a program of somebody else's, which says so itself; no trainer may lease it"""
+    consolidate: _builtins.str
+    """a version: the work is to merge its adapter into its base, not to train"""
     @_builtins.property
     def config(self) -> Global___TrainingConfig: ...
     def __init__(
@@ -538,10 +624,12 @@ class JobQueued(_message.Message):
         dataset: _builtins.str = ...,
         priority: Global___Priority.ValueType = ...,
         config: Global___TrainingConfig | None = ...,
+        external: _builtins.bool = ...,
+        consolidate: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "dataset", b"dataset", "name", b"name", "priority", b"priority"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "consolidate", b"consolidate", "dataset", b"dataset", "external", b"external", "name", b"name", "priority", b"priority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1451,6 +1539,8 @@ class VersionCreated(_message.Message):
     FINAL_LOSS_FIELD_NUMBER: _builtins.int
     BASELINE_ACCURACY_FIELD_NUMBER: _builtins.int
     FINAL_ACCURACY_FIELD_NUMBER: _builtins.int
+    BASE_MODEL_SHA256_FIELD_NUMBER: _builtins.int
+    CONSOLIDATION_FIELD_NUMBER: _builtins.int
     slug: _builtins.str
     """of the dataset's name: "math_fixes" """
     parent: _builtins.str
@@ -1464,8 +1554,14 @@ class VersionCreated(_message.Message):
     baseline_accuracy: _builtins.float
     """share correct at step 0; -1 without snapshots"""
     final_accuracy: _builtins.float
+    base_model_sha256: _builtins.str
+    """of the weights it was trained on"""
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___File]: ...
+    @_builtins.property
+    def consolidation(self) -> Global___Consolidation:
+        """set where this is a whole model, merged from `parent`"""
+
     def __init__(
         self,
         *,
@@ -1480,14 +1576,495 @@ class VersionCreated(_message.Message):
         final_loss: _builtins.float = ...,
         baseline_accuracy: _builtins.float = ...,
         final_accuracy: _builtins.float = ...,
+        base_model_sha256: _builtins.str = ...,
+        consolidation: Global___Consolidation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consolidation", b"consolidation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "baseline_accuracy", b"baseline_accuracy", "dataset", b"dataset", "files", b"files", "final_accuracy", b"final_accuracy", "final_loss", b"final_loss", "job", b"job", "parent", b"parent", "run", b"run", "slug", b"slug", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "base_model_sha256", b"base_model_sha256", "baseline_accuracy", b"baseline_accuracy", "consolidation", b"consolidation", "dataset", b"dataset", "files", b"files", "final_accuracy", b"final_accuracy", "final_loss", b"final_loss", "job", b"job", "parent", b"parent", "run", b"run", "slug", b"slug", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VersionCreated: _TypeAlias = VersionCreated  # noqa: Y015
+
+@_typing.final
+class Consolidation(_message.Message):
+    """A version's adapter merged into its base, and the proof that nothing was lost by it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    PRECISION_FIELD_NUMBER: _builtins.int
+    EXAMPLES_FIELD_NUMBER: _builtins.int
+    MAX_LOGIT_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    TOLERANCE_FIELD_NUMBER: _builtins.int
+    SAME_GUESSES_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FROM_BASE_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    """what was merged"""
+    precision: _builtins.str
+    """in which the sums were made"""
+    examples: _builtins.int
+    """that the proof looked at"""
+    max_logit_difference: _builtins.float
+    """between base with adapter and the merged model, over their expected tokens"""
+    tolerance: _builtins.float
+    """that was allowed"""
+    same_guesses: _builtins.int
+    """of the examples"""
+    difference_from_base: _builtins.float
+    """the largest logit difference from the base alone: a merge that did nothing shows here"""
+    seconds: _builtins.float
+    def __init__(
+        self,
+        *,
+        version: _builtins.str = ...,
+        precision: _builtins.str = ...,
+        examples: _builtins.int = ...,
+        max_logit_difference: _builtins.float = ...,
+        tolerance: _builtins.float = ...,
+        same_guesses: _builtins.int = ...,
+        difference_from_base: _builtins.float = ...,
+        seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["difference_from_base", b"difference_from_base", "examples", b"examples", "max_logit_difference", b"max_logit_difference", "precision", b"precision", "same_guesses", b"same_guesses", "seconds", b"seconds", "tolerance", b"tolerance", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Consolidation: _TypeAlias = Consolidation  # noqa: Y015
+
+@_typing.final
+class VersionNoted(_message.Message):
+    """Subject of these: "version/<name>"."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VersionNoted: _TypeAlias = VersionNoted  # noqa: Y015
+
+@_typing.final
+class VersionDeleted(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURGE_AFTER_US_FIELD_NUMBER: _builtins.int
+    purge_after_us: _builtins.int
+    def __init__(
+        self,
+        *,
+        purge_after_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["purge_after_us", b"purge_after_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VersionDeleted: _TypeAlias = VersionDeleted  # noqa: Y015
+
+@_typing.final
+class VersionRestored(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VersionRestored: _TypeAlias = VersionRestored  # noqa: Y015
+
+@_typing.final
+class VersionPurged(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___File]: ...
+    def __init__(
+        self,
+        *,
+        files: _abc.Iterable[Global___File] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VersionPurged: _TypeAlias = VersionPurged  # noqa: Y015
+
+@_typing.final
+class LatestMoved(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    to: _builtins.str
+    def __init__(
+        self,
+        *,
+        to: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LatestMoved: _TypeAlias = LatestMoved  # noqa: Y015
+
+@_typing.final
+class BackupStarted(_message.Message):
+    """---- backups: subject "backup/<id>" --------------------------------------------------------------"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    operation: _builtins.str
+    @_builtins.property
+    def places(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        places: _abc.Iterable[_builtins.str] | None = ...,
+        operation: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "operation", b"operation", "places", b"places"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupStarted: _TypeAlias = BackupStarted  # noqa: Y015
+
+@_typing.final
+class BackupCreated(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
+    CHAIN_HASH_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    NEW_BYTES_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    OFFSITE_FIELD_NUMBER: _builtins.int
+    ENCRYPTED_FIELD_NUMBER: _builtins.int
+    place: _builtins.str
+    kind: _builtins.str
+    head: _builtins.int
+    """of the log in it"""
+    chain_hash: _builtins.bytes
+    files: _builtins.int
+    bytes: _builtins.int
+    new_bytes: _builtins.int
+    """that the place lacked"""
+    seconds: _builtins.float
+    offsite: _builtins.bool
+    encrypted: _builtins.bool
+    def __init__(
+        self,
+        *,
+        place: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        head: _builtins.int = ...,
+        chain_hash: _builtins.bytes = ...,
+        files: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+        new_bytes: _builtins.int = ...,
+        seconds: _builtins.float = ...,
+        offsite: _builtins.bool = ...,
+        encrypted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "chain_hash", b"chain_hash", "encrypted", b"encrypted", "files", b"files", "head", b"head", "kind", b"kind", "new_bytes", b"new_bytes", "offsite", b"offsite", "place", b"place", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupCreated: _TypeAlias = BackupCreated  # noqa: Y015
+
+@_typing.final
+class BackupVerified(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    place: _builtins.str
+    files: _builtins.int
+    bytes: _builtins.int
+    seconds: _builtins.float
+    def __init__(
+        self,
+        *,
+        place: _builtins.str = ...,
+        files: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+        seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "files", b"files", "place", b"place", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupVerified: _TypeAlias = BackupVerified  # noqa: Y015
+
+@_typing.final
+class BackupFailed(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    HINT_FIELD_NUMBER: _builtins.int
+    place: _builtins.str
+    error: _builtins.str
+    hint: _builtins.str
+    def __init__(
+        self,
+        *,
+        place: _builtins.str = ...,
+        error: _builtins.str = ...,
+        hint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "hint", b"hint", "place", b"place"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupFailed: _TypeAlias = BackupFailed  # noqa: Y015
+
+@_typing.final
+class BackupPruned(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    place: _builtins.str
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        place: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["place", b"place", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupPruned: _TypeAlias = BackupPruned  # noqa: Y015
+
+@_typing.final
+class DrillCompleted(_message.Message):
+    """A backup restored into a folder for the time being, and everything in it checked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: _builtins.int
+    OK_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
+    CHAIN_HASH_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    place: _builtins.str
+    ok: _builtins.bool
+    head: _builtins.int
+    chain_hash: _builtins.bytes
+    versions: _builtins.int
+    problem: _builtins.str
+    seconds: _builtins.float
+    def __init__(
+        self,
+        *,
+        place: _builtins.str = ...,
+        ok: _builtins.bool = ...,
+        head: _builtins.int = ...,
+        chain_hash: _builtins.bytes = ...,
+        versions: _builtins.int = ...,
+        problem: _builtins.str = ...,
+        seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain_hash", b"chain_hash", "head", b"head", "ok", b"ok", "place", b"place", "problem", b"problem", "seconds", b"seconds", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrillCompleted: _TypeAlias = DrillCompleted  # noqa: Y015
+
+@_typing.final
+class OperationRequested(_message.Message):
+    """---- guarded operations: subject "operation/<id>" -----------------------------------------------
+
+    requested -> backed up -> performed -> completed; or refused, with nothing changed; or undone, with everything as it was.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """delete-version, rollback, consolidate, switch-base-model, change-config, prune-backups"""
+    target: _builtins.str
+    """what it is about: a version, a model, a place"""
+    reason: _builtins.str
+    before: _builtins.str
+    """JSON: what it is about as it is"""
+    after: _builtins.str
+    """JSON: as it shall be"""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        target: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "kind", b"kind", "reason", b"reason", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationRequested: _TypeAlias = OperationRequested  # noqa: Y015
+
+@_typing.final
+class OperationBackedUp(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BACKUP_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
+    backup: _builtins.str
+    @_builtins.property
+    def places(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        backup: _builtins.str = ...,
+        places: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup", b"backup", "places", b"places"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationBackedUp: _TypeAlias = OperationBackedUp  # noqa: Y015
+
+@_typing.final
+class OperationPerformed(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    result: _builtins.str
+    def __init__(
+        self,
+        *,
+        result: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationPerformed: _TypeAlias = OperationPerformed  # noqa: Y015
+
+@_typing.final
+class OperationCompleted(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECKED_FIELD_NUMBER: _builtins.int
+    checked: _builtins.str
+    def __init__(
+        self,
+        *,
+        checked: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationCompleted: _TypeAlias = OperationCompleted  # noqa: Y015
+
+@_typing.final
+class OperationRefused(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERROR_FIELD_NUMBER: _builtins.int
+    HINT_FIELD_NUMBER: _builtins.int
+    error: _builtins.str
+    hint: _builtins.str
+    def __init__(
+        self,
+        *,
+        error: _builtins.str = ...,
+        hint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "hint", b"hint"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationRefused: _TypeAlias = OperationRefused  # noqa: Y015
+
+@_typing.final
+class OperationUndone(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERROR_FIELD_NUMBER: _builtins.int
+    HINT_FIELD_NUMBER: _builtins.int
+    error: _builtins.str
+    hint: _builtins.str
+    def __init__(
+        self,
+        *,
+        error: _builtins.str = ...,
+        hint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "hint", b"hint"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationUndone: _TypeAlias = OperationUndone  # noqa: Y015
 
 @_typing.final
 class LogRestored(_message.Message):
@@ -1545,6 +2122,7 @@ class HistoryArchived(_message.Message):
     SHA256_FIELD_NUMBER: _builtins.int
     BYTES_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    SUBTREES_FIELD_NUMBER: _builtins.int
     first_position: _builtins.int
     last_position: _builtins.int
     chain_hash_before: _builtins.bytes
@@ -1555,6 +2133,10 @@ class HistoryArchived(_message.Message):
     sha256: _builtins.str
     bytes: _builtins.int
     reason: _builtins.str
+    @_builtins.property
+    def subtrees(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """roots of the complete subtrees of the Merkle tree over the events up to last_position, the largest first"""
+
     def __init__(
         self,
         *,
@@ -1566,10 +2148,11 @@ class HistoryArchived(_message.Message):
         sha256: _builtins.str = ...,
         bytes: _builtins.int = ...,
         reason: _builtins.str = ...,
+        subtrees: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "chain_hash_after", b"chain_hash_after", "chain_hash_before", b"chain_hash_before", "file", b"file", "first_position", b"first_position", "last_position", b"last_position", "reason", b"reason", "sha256", b"sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "chain_hash_after", b"chain_hash_after", "chain_hash_before", b"chain_hash_before", "file", b"file", "first_position", b"first_position", "last_position", b"last_position", "reason", b"reason", "sha256", b"sha256", "subtrees", b"subtrees"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1692,3 +2275,75 @@ class TokenRevoked(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TokenRevoked: _TypeAlias = TokenRevoked  # noqa: Y015
+
+@_typing.final
+class ConfigChanged(_message.Message):
+    """---- settings: subject "server" ------------------------------------------------------------------"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    before: _builtins.str
+    after: _builtins.str
+    def __init__(
+        self,
+        *,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfigChanged: _TypeAlias = ConfigChanged  # noqa: Y015
+
+@_typing.final
+class BaseModelRegistered(_message.Message):
+    """Subject of these: "base-model/<name>"."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    revision: _builtins.str
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___File]: ...
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        files: _abc.Iterable[Global___File] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "revision", b"revision", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BaseModelRegistered: _TypeAlias = BaseModelRegistered  # noqa: Y015
+
+@_typing.final
+class BaseModelSwitched(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    to: _builtins.str
+    def __init__(
+        self,
+        *,
+        to: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BaseModelSwitched: _TypeAlias = BaseModelSwitched  # noqa: Y015

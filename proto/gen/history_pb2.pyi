@@ -187,6 +187,8 @@ class Job(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     HELD_FIELD_NUMBER: _builtins.int
     SNAPSHOT_PENDING_FIELD_NUMBER: _builtins.int
+    EXTERNAL_FIELD_NUMBER: _builtins.int
+    CONSOLIDATE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
     dataset: _builtins.str
@@ -213,6 +215,10 @@ class Job(_message.Message):
     held: _builtins.bool
     """stopped by hand: waits until another job had its turn, or for resume"""
     snapshot_pending: _builtins.bool
+    external: _builtins.bool
+    """trained by a program of somebody else's: no trainer takes it up, it can't be paused"""
+    consolidate: _builtins.str
+    """a version: its adapter is merged, nothing is trained"""
     @_builtins.property
     def config(self) -> _events_pb2.TrainingConfig: ...
     def __init__(
@@ -239,10 +245,12 @@ class Job(_message.Message):
         version: _builtins.str = ...,
         held: _builtins.bool = ...,
         snapshot_pending: _builtins.bool = ...,
+        external: _builtins.bool = ...,
+        consolidate: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint_step", b"checkpoint_step", "config", b"config", "dataset", b"dataset", "epoch", b"epoch", "error", b"error", "finished_at_us", b"finished_at_us", "held", b"held", "hint", b"hint", "id", b"id", "name", b"name", "pending", b"pending", "pending_position", b"pending_position", "priority", b"priority", "queued_at_us", b"queued_at_us", "queued_position", b"queued_position", "run", b"run", "snapshot_pending", b"snapshot_pending", "started_at_us", b"started_at_us", "state", b"state", "trainer", b"trainer", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint_step", b"checkpoint_step", "config", b"config", "consolidate", b"consolidate", "dataset", b"dataset", "epoch", b"epoch", "error", b"error", "external", b"external", "finished_at_us", b"finished_at_us", "held", b"held", "hint", b"hint", "id", b"id", "name", b"name", "pending", b"pending", "pending_position", b"pending_position", "priority", b"priority", "queued_at_us", b"queued_at_us", "queued_position", b"queued_position", "run", b"run", "snapshot_pending", b"snapshot_pending", "started_at_us", b"started_at_us", "state", b"state", "trainer", b"trainer", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -842,6 +850,14 @@ class Version(_message.Message):
     FINAL_ACCURACY_FIELD_NUMBER: _builtins.int
     FILES_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    LATEST_FIELD_NUMBER: _builtins.int
+    DELETED_AT_US_FIELD_NUMBER: _builtins.int
+    PURGE_AFTER_US_FIELD_NUMBER: _builtins.int
+    PURGED_FIELD_NUMBER: _builtins.int
+    BASE_MODEL_SHA256_FIELD_NUMBER: _builtins.int
+    CONSOLIDATION_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """v001_20251116_math_fixes"""
     number: _builtins.int
@@ -857,8 +873,22 @@ class Version(_message.Message):
     baseline_accuracy: _builtins.float
     final_accuracy: _builtins.float
     position: _builtins.int
+    notes: _builtins.str
+    latest: _builtins.bool
+    deleted_at_us: _builtins.int
+    """0: it is not"""
+    purge_after_us: _builtins.int
+    """of a deleted one: from then on its files may be removed"""
+    purged: _builtins.bool
+    base_model_sha256: _builtins.str
+    metadata: _builtins.str
+    """its metadata.json"""
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.File]: ...
+    @_builtins.property
+    def consolidation(self) -> _events_pb2.Consolidation:
+        """set where it is a whole model"""
+
     def __init__(
         self,
         *,
@@ -877,10 +907,18 @@ class Version(_message.Message):
         final_accuracy: _builtins.float = ...,
         files: _abc.Iterable[_events_pb2.File] | None = ...,
         position: _builtins.int = ...,
+        notes: _builtins.str = ...,
+        latest: _builtins.bool = ...,
+        deleted_at_us: _builtins.int = ...,
+        purge_after_us: _builtins.int = ...,
+        purged: _builtins.bool = ...,
+        base_model_sha256: _builtins.str = ...,
+        consolidation: _events_pb2.Consolidation | None = ...,
+        metadata: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consolidation", b"consolidation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "baseline_accuracy", b"baseline_accuracy", "created_at_us", b"created_at_us", "dataset", b"dataset", "dataset_name", b"dataset_name", "files", b"files", "final_accuracy", b"final_accuracy", "final_loss", b"final_loss", "job", b"job", "name", b"name", "number", b"number", "parent", b"parent", "position", b"position", "run", b"run", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "base_model_sha256", b"base_model_sha256", "baseline_accuracy", b"baseline_accuracy", "consolidation", b"consolidation", "created_at_us", b"created_at_us", "dataset", b"dataset", "dataset_name", b"dataset_name", "deleted_at_us", b"deleted_at_us", "files", b"files", "final_accuracy", b"final_accuracy", "final_loss", b"final_loss", "job", b"job", "latest", b"latest", "metadata", b"metadata", "name", b"name", "notes", b"notes", "number", b"number", "parent", b"parent", "position", b"position", "purge_after_us", b"purge_after_us", "purged", b"purged", "run", b"run", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1272,16 +1310,19 @@ class ListVersionsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     AT_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    deleted: _builtins.bool
     @_builtins.property
     def at(self) -> Global___At: ...
     def __init__(
         self,
         *,
         at: Global___At | None = ...,
+        deleted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "deleted", b"deleted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1347,22 +1388,28 @@ class Observations(_message.Message):
     SNAPSHOT_FIELD_NUMBER: _builtins.int
     EXAMPLE_INDEX_FIELD_NUMBER: _builtins.int
     OBSERVATIONS_FIELD_NUMBER: _builtins.int
+    BATCH_POSITION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def snapshot(self) -> Global___Snapshot: ...
     @_builtins.property
     def example_index(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def observations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Observation]: ...
+    @_builtins.property
+    def batch_position(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """of each example's last visit up to the snapshot; -1: it was not trained on yet"""
+
     def __init__(
         self,
         *,
         snapshot: Global___Snapshot | None = ...,
         example_index: _abc.Iterable[_builtins.int] | None = ...,
         observations: _abc.Iterable[Global___Observation] | None = ...,
+        batch_position: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["snapshot", b"snapshot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["example_index", b"example_index", "observations", b"observations", "snapshot", b"snapshot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_position", b"batch_position", "example_index", b"example_index", "observations", b"observations", "snapshot", b"snapshot"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1580,7 +1627,7 @@ class Insight(_message.Message):
     STEP_FIELD_NUMBER: _builtins.int
     TRAINED_BEFORE_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """label_error, contradiction, duplicate, never_learned, forgotten, memorised, too_long, learned_long_ago"""
+    """label_error, contradiction, duplicate, never_learned, forgotten, memorised, too_long, overfitting, learned_long_ago"""
     sentence: _builtins.str
     """what was seen"""
     evidence: _builtins.str
