@@ -28,6 +28,13 @@ class Column:
         self.append = tail.append
         self.extend = tail.fromlist
 
+    def __getstate__(self) -> "tuple[list[NDArray[Any]], array[Any]]":
+        return self._sealed, self._tail
+
+    def __setstate__(self, state: "tuple[list[NDArray[Any]], array[Any]]") -> None:
+        self._sealed, tail = state
+        self._take(tail)
+
     def copy(self) -> Self:
         """The same rows; what is added to either later is not in the other."""
         other = type(self)(self._tail.typecode)
@@ -45,6 +52,15 @@ class Column:
         """All rows, as a copy."""
         tail = np.array(self._tail, dtype=self._tail.typecode)
         return np.concatenate([*self._sealed, tail]) if self._sealed else tail
+
+    def __getitem__(self, row: int) -> Any:
+        """One row, counted from 0. Raises IndexError."""
+        chunk, place = divmod(row, CHUNK)
+        if chunk < 0:
+            raise IndexError(row)
+        if chunk < len(self._sealed):
+            return self._sealed[chunk][place].item()
+        return self._tail[row - len(self._sealed) * CHUNK]
 
     def last(self) -> Any:
         """The last row. Raises IndexError where there is none."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from guessbook.projections.fold import Handlers, Misplaced
 from guessbook.projections.forks import ForkedDict
+from guessbook.projections.text_column import CodedColumn, TextColumn
 from guessbook.proto import events_pb2 as events
 from guessbook.proto.events_pb2 import Event
 
@@ -16,18 +17,22 @@ class Examples:
     form: str
     md5: str
     count: int
-    ids: list[str] = field(default_factory=list)
-    prompts: list[str] = field(default_factory=list)
-    expected: list[str] = field(default_factory=list)
-    categories: list[str] = field(default_factory=list)
+    ids: TextColumn = field(default_factory=TextColumn)
+    prompts: TextColumn = field(default_factory=TextColumn)
+    expected: TextColumn = field(default_factory=TextColumn)
+    categories: CodedColumn = field(default_factory=CodedColumn)
     index_of: dict[str, int] = field(default_factory=dict)
 
     def seal(self) -> None:
         """Nothing to do: a copy changes nothing."""
 
     def copy(self) -> "Examples":
-        lists = {name: value.copy() for name, value in vars(self).items() if isinstance(value, list | dict)}
-        return replace(self, **lists)  # type: ignore[arg-type]
+        columns = {
+            name: value.copy()
+            for name, value in vars(self).items()
+            if isinstance(value, TextColumn | CodedColumn | dict)
+        }
+        return replace(self, **columns)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -46,6 +51,8 @@ def _examples(state: Datasets, event: Event, body: events.ExamplesRegistered) ->
     examples = state.by_sha256.own(event.subject.removeprefix("dataset/"))
     if examples is None or body.first_index != len(examples.ids):
         raise Misplaced(f"examples from {body.first_index} on don't follow what is known of {event.subject}")
+    if not len(body.id) == len(body.prompt) == len(body.expected) == len(body.category):
+        raise Misplaced("its columns have different lengths")
     examples.index_of.update((identity, body.first_index + i) for i, identity in enumerate(body.id))
     examples.ids.extend(body.id)
     examples.prompts.extend(body.prompt)

@@ -1,9 +1,12 @@
 """What the model guessed: every observation of every tracked example, and what became of each example.
 
-Definitions of the states: docs/evolution.md. Arrays have one place ("slot") per tracked example, in ascending order of its index.
+Definitions of the states: docs/evolution.md. Arrays have one place ("slot") per tracked example, in ascending order of its index; held-out examples
+stand behind the others.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,58 +15,124 @@ from guessbook.projections.column import Column
 from guessbook.projections.fold import Handlers, Misplaced
 from guessbook.projections.forks import ForkedDict
 from guessbook.projections.names import run_id
+from guessbook.projections.states import LEARNED_LOSS, Flags, Floats, Standing, States, learned_by_loss
+from guessbook.projections.text_column import TextColumn
 from guessbook.proto import events_pb2 as events
 from guessbook.proto.events_pb2 import Event
-from guessbook.proto.history_pb2 import (
-    EXAMPLE_STATE_IMPROVING,
-    EXAMPLE_STATE_LEARNED,
-    EXAMPLE_STATE_NOT_LEARNED,
-    EXAMPLE_STATE_REGRESSED,
-    EXAMPLE_STATE_STRUGGLING,
-    EXAMPLE_STATE_UNKNOWN,
-    EXAMPLE_STATE_UNSPECIFIED,
-)
 
-FALLEN = 0.95  # a loss has fallen when it is at most this share of the one it is compared with
+NOWHERE = 2**32  # behind every index
+JUDGED_BY_LOSS = "text"  # the form of datasets whose examples have no exact answer
 
-Floats = NDArray[np.float32]
-Flags = NDArray[np.bool_]
-States = NDArray[np.uint8]
+Slots = NDArray[np.intp]
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
+class Guesses:
+    """The guess in each slot, as a row of the run's texts: a guess that stays the same is kept once."""
+
+    texts: TextColumn
+    rows: NDArray[np.uint32]
+
+    def __getitem__(self, slot: int) -> str:
+        return self.texts[int(self.rows[slot])]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(eq=False)
 class SnapshotColumns:
-    """The observations of one snapshot, and what follows from them and the snapshots before."""
+    """The observations of one snapshot, and what follows from them and the snapshots before. Complete, it never changes again."""
 
     step: int
     reason: str
+    engine: str
     seen: Flags
+    guessed: Flags  # false: not seen, or only measured
+    # Where nothing was guessed, these three are as in the snapshot before.
+    guess: Guesses
     correct: Flags
-    loss: Floats  # NaN where not seen
-    token_accuracy: Floats
     confidence: Floats
+    loss: Floats  # NaN where not seen, as the next two
+    token_accuracy: Floats
     expected_probability: Floats
-    guess: list[str]
     event_position: NDArray[np.uint64]
-    state: States  # where not seen: that of the snapshot before
-    ever_learned: Flags  # up to and including this snapshot
+    # As known at this snapshot: where not seen, as in the snapshot before.
+    state: States
+    ever_learned: Flags
     first_loss: Floats
     last_loss: Floats
+    low: Floats
+    since_low: NDArray[np.uint8]
     complete: bool = False
     seconds: float = 0.0
     position: int = 0
     recorded_at_us: int = 0
 
-    def copy(self) -> "SnapshotColumns":
+    @classmethod
+    def first(cls, slots: int, texts: TextColumn) -> "SnapshotColumns":
+        """What is known before any snapshot: nothing."""
+        unknown = np.full(slots, np.nan, dtype=np.float32)
+        no = np.zeros(slots, dtype=np.bool_)
+        zero = np.zeros(slots, dtype=np.uint8)
+        return cls(
+            step=0,
+            reason="",
+            engine="",
+            seen=no,
+            guessed=no,
+            guess=Guesses(texts, np.zeros(slots, dtype=np.uint32)),
+            correct=no,
+            confidence=np.zeros(slots, dtype=np.float32),
+            loss=unknown,
+            token_accuracy=unknown,
+            expected_probability=unknown,
+            event_position=np.zeros(slots, dtype=np.uint64),
+            state=zero,
+            ever_learned=no,
+            first_loss=unknown,
+            last_loss=unknown,
+            low=unknown,
+            since_low=zero,
+        )
+
+    def copy(self, texts: TextColumn) -> "SnapshotColumns":
+        """The same, to be changed by itself; new guesses go into `texts`."""
         arrays = {name: value.copy() for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return replace(self, guess=self.guess.copy(), **arrays)  # type: ignore[arg-type]
+        return replace(self, guess=Guesses(texts, self.guess.rows.copy()), **arrays)  # type: ignore[arg-type]
+
+    def next(self, body: events.SnapshotStarted, guess: Guesses) -> "SnapshotColumns":
+        """The snapshot that follows, before anything is seen in it."""
+        slots = len(self.seen)
+        return replace(
+            self.copy(guess.texts),
+            step=body.step,
+            reason=body.reason,
+            engine=body.engine,
+            guess=Guesses(guess.texts, guess.rows.copy()),
+            seen=np.zeros(slots, dtype=np.bool_),
+            guessed=np.zeros(slots, dtype=np.bool_),
+            loss=np.full(slots, np.nan, dtype=np.float32),
+            token_accuracy=np.full(slots, np.nan, dtype=np.float32),
+            expected_probability=np.full(slots, np.nan, dtype=np.float32),
+            event_position=np.zeros(slots, dtype=np.uint64),
+            complete=False,
+            seconds=0.0,
+        )
+
+    def standing(self, slots: Slots) -> Standing:
+        return Standing(self.first_loss[slots], self.low[slots], self.since_low[slots], self.ever_learned[slots])
 
 
 @dataclass
 class RunEvolution:
-    tracked: NDArray[np.uint32]
-    slot_of: dict[int, int]
-    snapshots: list[SnapshotColumns] = field(default_factory=list)  # ascending by step; only the last may be incomplete
+    tracked: NDArray[np.uint32]  # indices of examples, ascending
+    held_out_from: int  # the index of the first example that is watched and never trained on; NOWHERE if there is none
+    judged_by_loss: Flags
+    learned_loss: float
+    texts: TextColumn  # every guess of the run, each once while it stays the same; the first row is empty
+    cut: frozenset[int]  # indices of examples whose expected answer was cut
+    snapshots: list[SnapshotColumns] = field(default_factory=list)  # ascending by step; only the last one may change
     # One entry per presentation in training, ascending by step.
     visit_example: Column = field(default_factory=lambda: Column("I"))
     visit_loss: Column = field(default_factory=lambda: Column("f"))
@@ -78,9 +147,30 @@ class RunEvolution:
 
     def copy(self) -> "RunEvolution":
         # What is complete doesn't change any more; what is tracked never does.
-        snapshots = [snapshot if snapshot.complete else snapshot.copy() for snapshot in self.snapshots]
+        texts = self.texts.copy()
+        snapshots = self.snapshots[:-1] + [last if last.complete else last.copy(texts) for last in self.snapshots[-1:]]
         columns = {name: value.copy() for name, value in vars(self).items() if isinstance(value, Column)}
-        return replace(self, snapshots=snapshots, **columns)  # type: ignore[arg-type]
+        return replace(self, snapshots=snapshots, texts=texts, **columns)  # type: ignore[arg-type]
+
+    @property
+    def trained_slots(self) -> int:
+        """How many slots, the first ones, are of examples that are trained on."""
+        return int(np.searchsorted(self.tracked, self.held_out_from))
+
+    def slots(self, examples: Sequence[int]) -> Slots:
+        """The slots of examples. Raises KeyError if one isn't tracked."""
+        wanted = np.array(examples, dtype=np.int64)
+        slots = np.searchsorted(self.tracked, wanted)
+        known = slots < len(self.tracked)
+        known[known] = self.tracked[slots[known]] == wanted[known]
+        if not known.all():
+            raise KeyError(int(wanted[~known][0]))
+        return slots
+
+    def slot(self, example: int) -> int | None:
+        """The slot of an example; None if it isn't tracked."""
+        slot = int(np.searchsorted(self.tracked, example))
+        return slot if slot < len(self.tracked) and self.tracked[slot] == example else None
 
     def loss_range(self) -> tuple[Floats, Floats]:
         """The lowest and the highest loss of one example in each step; NaN for a step that tells none."""
@@ -97,17 +187,29 @@ class RunEvolution:
 
     def visits(self, example: int) -> list[tuple[int, float]]:
         """(step, loss before that step's update) of each time the example was trained on."""
-        found = np.flatnonzero(self.visit_example.rows() == example)
-        steps = self.step.rows()[np.searchsorted(self.visits_until.rows(), found, side="right")]
-        return list(zip(steps.tolist(), self.visit_loss.rows()[found].tolist(), strict=True))
+        steps, losses, _ = self.presentations([example])
+        return list(zip(steps.tolist(), losses.tolist(), strict=True))
+
+    def presentations(self, examples: Sequence[int]) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
+        """Step, loss and row (of `visit_example`) of each time one of some examples was trained on, in order of training."""
+        trained = self.visit_example.rows()
+        if len(examples) == 1:
+            rows = np.flatnonzero(trained == examples[0])
+        else:
+            wanted = np.zeros(max([int(trained.max(initial=0)), *examples]) + 1, dtype=np.bool_)
+            wanted[list(examples)] = True
+            rows = np.flatnonzero(wanted[trained])
+        steps = self.step.rows()[np.searchsorted(self.visits_until.rows(), rows, side="right")]
+        return steps.astype(np.int64), self.visit_loss.rows()[rows], rows
 
 
 @dataclass
 class Evolution:
     by_run: ForkedDict[RunEvolution] = field(default_factory=ForkedDict)
+    judged_by_loss: frozenset[str] = frozenset()  # SHA-256 of the datasets without exact answers
 
     def fork(self) -> "Evolution":
-        return Evolution(self.by_run.fork())
+        return Evolution(self.by_run.fork(), self.judged_by_loss)
 
 
 def _run(state: Evolution, event: Event) -> RunEvolution:
@@ -123,10 +225,24 @@ def _open_snapshot(run: RunEvolution, step: int) -> SnapshotColumns:
     return run.snapshots[-1]
 
 
+def _dataset_registered(state: Evolution, event: Event, body: events.DatasetRegistered) -> None:
+    if body.form == JUDGED_BY_LOSS:
+        state.judged_by_loss |= {body.sha256}
+
+
 def _run_started(state: Evolution, event: Event, body: events.RunStarted) -> None:
-    tracked = np.array(body.tracked, dtype=np.uint32)
-    slots = {int(index): slot for slot, index in enumerate(tracked)}
-    state.by_run[run_id(event)] = RunEvolution(tracked, slots)
+    held_out = range(body.examples, body.examples + body.held_out_examples)
+    tracked = np.unique(np.array([*body.tracked, *held_out], dtype=np.uint32))
+    by_loss = (body.dataset in state.judged_by_loss, body.held_out in state.judged_by_loss)
+    config = body.config
+    state.by_run[run_id(event)] = RunEvolution(
+        tracked,
+        held_out_from=body.examples if body.held_out_examples else NOWHERE,
+        judged_by_loss=np.where(tracked < body.examples, *by_loss),
+        learned_loss=config.learned_loss if config.HasField("learned_loss") else LEARNED_LOSS,
+        texts=TextColumn([""]),
+        cut=frozenset(body.cut_example),
+    )
 
 
 def _step(state: Evolution, event: Event, body: events.StepCompleted) -> None:
@@ -143,73 +259,72 @@ def _step(state: Evolution, event: Event, body: events.StepCompleted) -> None:
 
 def _snapshot_started(state: Evolution, event: Event, body: events.SnapshotStarted) -> None:
     run = _run(state, event)
+    nothing = SnapshotColumns.first(len(run.tracked), run.texts)
+    # A snapshot that is taken anew is replaced; its guesses are still those that `kept` counts from.
+    guess = Guesses(run.texts, run.snapshots[-1].guess.rows if run.snapshots else nothing.guess.rows)
     run.snapshots = [snapshot for snapshot in run.snapshots if snapshot.step < body.step]
-    slots = len(run.tracked)
-    before = run.snapshots[-1] if run.snapshots else None
-    nothing = np.full(slots, np.nan, dtype=np.float32)
-    run.snapshots.append(
-        SnapshotColumns(
-            step=body.step,
-            reason=body.reason,
-            seen=np.zeros(slots, dtype=np.bool_),
-            correct=np.zeros(slots, dtype=np.bool_),
-            loss=nothing.copy(),
-            token_accuracy=nothing.copy(),
-            confidence=nothing.copy(),
-            expected_probability=nothing.copy(),
-            guess=[""] * slots,
-            event_position=np.zeros(slots, dtype=np.uint64),
-            state=before.state.copy() if before else np.full(slots, EXAMPLE_STATE_UNSPECIFIED, dtype=np.uint8),
-            ever_learned=before.ever_learned.copy() if before else np.zeros(slots, dtype=np.bool_),
-            first_loss=before.first_loss.copy() if before else nothing.copy(),
-            last_loss=before.last_loss.copy() if before else nothing.copy(),
-            position=event.position,
-            recorded_at_us=event.recorded_at_us,
-        )
-    )
+    before = run.snapshots[-1] if run.snapshots else nothing
+    snapshot = before.next(body, guess)
+    snapshot.position, snapshot.recorded_at_us = event.position, event.recorded_at_us
+    run.snapshots.append(snapshot)
 
 
 def _observed(state: Evolution, event: Event, body: events.ExamplesObserved) -> None:
     run = _run(state, event)
     snapshot = _open_snapshot(run, body.step)
-    columns = (body.guess, body.loss, body.token_accuracy, body.correct, body.confidence, body.expected_probability)
-    if any(len(column) != len(body.example_index) for column in columns):
-        raise Misplaced("its columns have different lengths")
-    if not all(index in run.slot_of for index in body.example_index):
-        raise Misplaced("it observes an example that the run doesn't track")
-    slots = np.array([run.slot_of[index] for index in body.example_index], dtype=np.intp)
+    _check_lengths(body)
+    try:
+        slots = run.slots(body.example_index)
+    except KeyError as unknown:
+        raise Misplaced(f"it observes example {unknown}, which the run doesn't track") from None
     loss = np.array(body.loss, dtype=np.float32)
-    correct = np.array(body.correct, dtype=np.bool_)
-    snapshot.state[slots] = _states(snapshot, slots, loss, correct)
+    guessed = np.array(body.guessed or [True] * len(slots), dtype=np.bool_)
+    correct = np.where(guessed, np.array(body.correct, dtype=np.bool_), snapshot.correct[slots])
+    by_loss = learned_by_loss(loss, snapshot.correct[slots], run.learned_loss)
+    correct = np.where(run.judged_by_loss[slots], by_loss, correct)
+    rows = _guess_rows(snapshot, slots, body)
+    standing, snapshot.state[slots] = snapshot.standing(slots).after(loss, correct)
+    snapshot.first_loss[slots], snapshot.low[slots] = standing.first_loss, standing.low
+    snapshot.since_low[slots], snapshot.ever_learned[slots] = standing.since_low, standing.ever_learned
     snapshot.seen[slots] = True
+    snapshot.guessed[slots] = guessed
     snapshot.correct[slots] = correct
-    snapshot.loss[slots] = loss
+    snapshot.guess.rows[slots] = rows
+    snapshot.confidence[slots] = np.where(guessed, np.array(body.confidence), snapshot.confidence[slots])
+    snapshot.loss[slots] = snapshot.last_loss[slots] = loss
     snapshot.token_accuracy[slots] = body.token_accuracy
-    snapshot.confidence[slots] = body.confidence
-    snapshot.expected_probability[slots] = body.expected_probability
-    for slot, guess in zip(slots, body.guess, strict=True):
-        snapshot.guess[slot] = guess
+    snapshot.expected_probability[slots] = body.expected_probability or np.exp(-loss)
     snapshot.event_position[slots] = event.position
-    snapshot.ever_learned[slots] |= correct
-    first = np.isnan(snapshot.first_loss[slots])
-    snapshot.first_loss[slots[first]] = loss[first]
-    snapshot.last_loss[slots] = loss
     snapshot.position = event.position
     snapshot.recorded_at_us = event.recorded_at_us
 
 
-def _states(before: SnapshotColumns, slots: NDArray[np.intp], loss: Floats, correct: Flags) -> States:
-    """The states of newly observed slots; `before` still holds what was known of them up to now."""
-    first, last = before.first_loss[slots], before.last_loss[slots]
-    wrong = [
-        (before.ever_learned[slots], EXAMPLE_STATE_REGRESSED),
-        (np.isnan(first), EXAMPLE_STATE_UNKNOWN),
-        (loss <= FALLEN * last, EXAMPLE_STATE_IMPROVING),
-        (loss <= FALLEN * first, EXAMPLE_STATE_STRUGGLING),
-    ]
-    conditions = [correct, *(condition for condition, _ in wrong)]
-    choices = [EXAMPLE_STATE_LEARNED, *(choice for _, choice in wrong)]
-    return np.select(conditions, choices, EXAMPLE_STATE_NOT_LEARNED).astype(np.uint8)
+def _check_lengths(body: events.ExamplesObserved) -> None:
+    needed = (body.guess, body.loss, body.token_accuracy, body.correct, body.confidence)
+    optional = (body.expected_probability, body.kept, body.guessed)
+    count = len(body.example_index)
+    if any(len(column) != count for column in needed) or any(len(column) not in (0, count) for column in optional):
+        raise Misplaced("its columns have different lengths")
+
+
+def _guess_rows(snapshot: SnapshotColumns, slots: Slots, body: events.ExamplesObserved) -> NDArray[np.uint32]:
+    """The rows of the observed guesses. Those that are new are added to the run's texts; it does so last, or not at all."""
+    texts = snapshot.guess.texts
+    rows = snapshot.guess.rows[slots]
+    added: list[str] = []
+    told = zip(rows.tolist(), body.guess, body.kept or repeat(0), body.guessed or repeat(True), strict=False)
+    for place, (row, rest, kept, guessed) in enumerate(told):
+        if not guessed:
+            continue
+        known = texts[row]
+        if kept > len(known):
+            raise Misplaced(f"it keeps {kept} characters of a guess that has {len(known)}")
+        guess = known[:kept] + rest
+        if guess != known:
+            rows[place] = len(texts) + len(added)
+            added.append(guess)
+    texts.extend(added)
+    return rows
 
 
 def _snapshot_completed(state: Evolution, event: Event, body: events.SnapshotCompleted) -> None:
@@ -235,6 +350,7 @@ def _resumed(state: Evolution, event: Event, body: events.JobResumed) -> None:
 
 
 HANDLERS: Handlers = {
+    "dataset_registered": _dataset_registered,
     "run_started": _run_started,
     "step_completed": _step,
     "snapshot_started": _snapshot_started,

@@ -1,226 +1,185 @@
 """The examples of a run as pages and stories: filter, sort, search, and one example's trajectory. Pure; knows the folds."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guessbook.projections.book import Book
-from guessbook.projections.datasets import Examples
-from guessbook.projections.evolution import RunEvolution, SnapshotColumns
-from guessbook.proto.history_pb2 import (
-    EXAMPLE_STATE_UNSPECIFIED,
-    Example,
-    ListExamplesRequest,
-    ListExamplesResponse,
-    Observation,
-    Trajectory,
-    Visit,
-)
+from guessbook.projections.evolution import RunEvolution
+from guessbook.projections.learning import NEVER, Measures, Steps
+from guessbook.projections.run_table import Rows, RunTable
+from guessbook.proto.history_pb2 import Example, ListExamplesRequest, ListExamplesResponse, Trajectory, Visit
 
 PAGE = 100
 PAGE_LIMIT = 1000
-
-Rows = NDArray[np.intp]
 
 
 class UnknownSort(ValueError):
     """There is no such order."""
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A run's examples side by side with its snapshots."""
-
-    texts: Examples
-    run: RunEvolution
-
-    @property
-    def last(self) -> SnapshotColumns | None:
-        return self.run.snapshots[-1] if self.run.snapshots else None
-
-    def per_example(self, per_slot: NDArray[np.generic], missing: float) -> NDArray[np.float64]:
-        """A column over slots as one over all examples of the dataset."""
-        column = np.full(len(self.texts.ids), missing, dtype=np.float64)
-        column[self.run.tracked] = per_slot
-        return column
-
-
 def page(book: Book, request: ListExamplesRequest) -> ListExamplesResponse | None:
-    """A page of a run's examples under a filter. None: no such run. Raises UnknownSort."""
-    table = _table(book, request.run)
+    """A page of a run's examples under a filter. None: no such run. Raises UnknownSort, Unknown."""
+    table = RunTable.of(book, request.run)
     if table is None:
         return None
-    rows = _filtered(table, request)
-    rows = _sorted(table, rows, request.sort or "index")
+    rows = _sorted(table, table.filtered(request), request.sort or "index")
     limit = min(request.limit or PAGE, PAGE_LIMIT)
     return ListExamplesResponse(
-        examples=[_example(table, int(index)) for index in rows[request.offset : request.offset + limit]],
+        examples=_examples(table, rows[request.offset : request.offset + limit]),
         matching=len(rows),
-        total=len(table.texts.ids),
-        snapshot_steps=[snapshot.step for snapshot in table.run.snapshots],
+        total=table.total,
+        snapshot_steps=[snapshot.step for snapshot in table.evolution.snapshots],
         position=book.position,
     )
 
 
 def trajectory(book: Book, run: str, name: str) -> Trajectory | None:
     """All that is known of one example, found by its id or by "#" and its index. None: no such run or example."""
-    table = _table(book, run)
-    index = _index(table.texts, name) if table else None
-    if table is None or index is None:
+    table = RunTable.of(book, run)
+    row = table.row(name) if table else None
+    if table is None or row is None:
         return None
-    view = Trajectory(
-        run=run,
-        example=_example(table, index),
-        observations=list(_observations(table.run, index)),
-        visits=[Visit(step=step, loss=loss) for step, loss in table.run.visits(index)],
-    )
-    if index > 0:
-        view.previous = index - 1
-    if index + 1 < len(table.texts.ids):
-        view.next = index + 1
+    view = Trajectory(run=run, example=_examples(table, np.array([row]))[0], visits=_visits(table.evolution, row))
+    slot = table.evolution.slot(row)
+    if slot is not None:
+        for number, snapshot in enumerate(table.evolution.snapshots):
+            if snapshot.seen[slot]:
+                view.observations.append(table.observation(number, slot))
+    if row > 0:
+        view.previous = row - 1
+    if row + 1 < table.total:
+        view.next = row + 1
     return view
 
 
-def _table(book: Book, run: str) -> _Table | None:
-    found = book.runs.by_id.get(run)
-    texts = book.datasets.by_sha256.get(found.run.dataset) if found else None
-    return _Table(texts, book.evolution.by_run[run]) if texts else None
+def _visits(run: RunEvolution, example: int) -> list[Visit]:
+    steps, losses, rows = run.presentations([example])
+    ends = run.visits_until.rows()
+    step_number = np.searchsorted(ends, rows, side="right")
+    starts = np.concatenate([[0], ends])[step_number]
+    told = zip(steps.tolist(), losses.tolist(), (rows - starts).tolist(), strict=True)
+    return [Visit(step=step, loss=loss, batch_position=place) for step, loss, place in told]
 
 
-def _index(texts: Examples, name: str) -> int | None:
-    if name in texts.index_of:
-        return texts.index_of[name]
-    number = name.removeprefix("#")
-    if number.isascii() and number.isdigit() and int(number) < len(texts.ids):
-        return int(number)
-    return None
+def _examples(table: RunTable, rows: Rows) -> list[Example]:
+    views = [_example(table, int(row)) for row in rows]
+    tracked = {view.index: view for view in views if view.tracked}
+    if not tracked:
+        return views
+    slots = table.evolution.slots(list(tracked))
+    _tell_strips(table, list(tracked.values()), slots)
+    for view, slot in zip(tracked.values(), slots.tolist(), strict=True):
+        latest = table.last_seen(slot)
+        if latest:
+            view.latest.CopyFrom(latest)
+            _tell_learning(table, view, slot)
+    _tell_presentations(table, tracked)
+    return views
 
 
-def _example(table: _Table, index: int) -> Example:
-    texts, run = table.texts, table.run
-    view = Example(
-        index=index,
-        id=texts.ids[index],
-        prompt=texts.prompts[index],
-        expected=texts.expected[index],
-        category=texts.categories[index],
-        tracked=index in run.slot_of,
+def _example(table: RunTable, row: int) -> Example:
+    texts = table.texts(row)
+    return Example(
+        index=row,
+        id=texts.id,
+        prompt=texts.prompt,
+        expected=texts.expected,
+        category=texts.category,
+        tracked=table.evolution.slot(row) is not None,
+        held_out=row >= table.evolution.held_out_from,
+        cut=row in table.evolution.cut,
     )
-    if not view.tracked or not run.snapshots:
-        return view
-    slot = run.slot_of[index]
-    view.state = int(run.snapshots[-1].state[slot])  # type: ignore[assignment]
-    for snapshot in run.snapshots:
-        view.strip.append(int(snapshot.state[slot]))  # type: ignore[arg-type]
-        view.losses.append(float(snapshot.last_loss[slot]))
-    observations = list(_observations(run, index))
-    if observations:
-        view.latest.CopyFrom(observations[-1])
-    _tell_learning(view, observations)
-    return view
 
 
-def _tell_learning(view: Example, observations: list[Observation]) -> None:
-    """First learned, learned for good, forgetting events (Toneva et al. 2019: right once, wrong the next time)."""
-    before = False
-    for observation in observations:
-        if observation.correct and not before:
-            if not view.HasField("first_learned_step"):
-                view.first_learned_step = observation.step
-            view.learned_step = observation.step
-        if before and not observation.correct:
-            view.forgetting_events += 1
-            view.regressed_step = observation.step
-            view.ClearField("learned_step")
-        before = observation.correct
-    if before:
-        view.ClearField("regressed_step")
-
-
-def _observations(run: RunEvolution, index: int) -> Iterator[Observation]:
-    slot = run.slot_of.get(index)
-    if slot is None:
+def _tell_strips(table: RunTable, views: list[Example], slots: Rows) -> None:
+    """The state and the loss at every snapshot."""
+    snapshots = table.evolution.snapshots
+    if not snapshots:
         return
-    for snapshot in run.snapshots:
-        if snapshot.seen[slot]:
-            yield Observation(
-                step=snapshot.step,
-                guess=snapshot.guess[slot],
-                loss=float(snapshot.loss[slot]),
-                token_accuracy=float(snapshot.token_accuracy[slot]),
-                correct=bool(snapshot.correct[slot]),
-                confidence=float(snapshot.confidence[slot]),
-                expected_probability=float(snapshot.expected_probability[slot]),
-                state=int(snapshot.state[slot]),  # type: ignore[arg-type]
-                position=int(snapshot.event_position[slot]),
-                recorded_at_us=snapshot.recorded_at_us,
-            )
+    states = np.stack([snapshot.state[slots] for snapshot in snapshots], axis=1).tolist()
+    losses = np.stack([snapshot.last_loss[slots] for snapshot in snapshots], axis=1).tolist()
+    for view, strip, lost in zip(views, states, losses, strict=True):
+        view.state = strip[-1]
+        view.strip.extend(strip)
+        view.losses.extend(lost)
 
 
-def _filtered(table: _Table, request: ListExamplesRequest) -> Rows:
-    texts, run = table.texts, table.run
-    keep = np.ones(len(texts.ids), dtype=np.bool_)
-    if request.only_tracked:
-        keep &= table.per_example(np.ones(len(run.tracked)), 0) > 0
-    if request.states:
-        state = table.last.state if table.last else np.full(len(run.tracked), EXAMPLE_STATE_UNSPECIFIED)
-        keep &= np.isin(table.per_example(state, EXAMPLE_STATE_UNSPECIFIED), list(request.states))
-    if request.category:
-        keep &= np.array([category == request.category for category in texts.categories], dtype=np.bool_)
-    rows = np.flatnonzero(keep)
-    if request.search:
-        wanted = request.search.casefold()
-        rows = np.array([index for index in rows if _mentions(table, int(index), wanted)], dtype=np.intp)
-    return rows
+def _tell_learning(table: RunTable, view: Example, slot: int) -> None:
+    learning = table.learning
+    for field, steps in (
+        ("first_learned_step", learning.first_learned),
+        ("learned_step", learning.learned),
+        ("regressed_step", learning.regressed),
+    ):
+        if steps[slot] != NEVER:
+            setattr(view, field, int(steps[slot]))
+    view.forgetting_events = int(learning.forgetting[slot])
+    place = learning.place(slot)
+    view.map_confidence, view.map_variability, view.map_correctness = place
 
 
-def _mentions(table: _Table, index: int, wanted: str) -> bool:
-    texts, slot = table.texts, table.run.slot_of.get(index)
-    if any(wanted in text[index].casefold() for text in (texts.prompts, texts.expected, texts.ids)):
-        return True
-    return slot is not None and any(wanted in snapshot.guess[slot].casefold() for snapshot in table.run.snapshots)
+def _tell_presentations(table: RunTable, views: dict[int, Example]) -> None:
+    """How often each was trained on: up to now, and before it was learned (Toneva et al. 2019)."""
+    steps, _, visits = table.evolution.presentations(list(views))
+    trained = table.evolution.visit_example.rows()[visits]
+    for index, view in views.items():
+        own = steps[trained == index]
+        view.presentations = len(own)
+        if view.HasField("first_learned_step"):
+            view.presentations_to_learn = int(np.searchsorted(own, view.first_learned_step, side="right"))
+        if view.HasField("learned_step"):
+            view.presentations_to_learn_for_good = int(np.searchsorted(own, view.learned_step, side="right"))
 
 
-def _by_index(table: _Table) -> NDArray[np.float64]:
-    return np.arange(len(table.texts.ids), dtype=np.float64)
+def _steps(table: RunTable, steps: Steps) -> Measures:
+    return table.per_row(np.where(steps == NEVER, np.nan, steps))
 
 
-def _by_loss(table: _Table) -> NDArray[np.float64]:
-    return table.per_example(table.last.last_loss, np.inf) if table.last else _by_index(table)
+def _by_loss(table: RunTable) -> Measures | None:
+    return table.per_row(table.last.last_loss) if table.last else None
 
 
-def _by_change(table: _Table) -> NDArray[np.float64]:
+def _by_change(table: RunTable) -> Measures | None:
     """The loss now less the loss at first: the most improved come first."""
-    return table.per_example(table.last.last_loss - table.last.first_loss, np.inf) if table.last else _by_index(table)
+    return table.per_row(table.last.last_loss - table.last.first_loss) if table.last else None
 
 
-def _by_state(table: _Table) -> NDArray[np.float64]:
-    return table.per_example(table.last.state, 0) if table.last else _by_index(table)
+def _by_state(table: RunTable) -> Measures | None:
+    return table.per_row(table.last.state) if table.last else None
 
 
-def _by_learned(table: _Table) -> NDArray[np.float64]:
-    """The step since which an example is right for good; those that are wrong come last."""
-    learned = np.full(len(table.run.tracked), np.inf)
-    for snapshot in table.run.snapshots:
-        learned = np.where(snapshot.seen & ~snapshot.correct, np.inf, learned)
-        learned = np.where(snapshot.correct & np.isinf(learned), snapshot.step, learned)
-    return table.per_example(learned, np.inf)
+def _by_presentations(table: RunTable) -> Measures:
+    """How often an example was trained on before it was right for the first time."""
+    run = table.evolution
+    learned = _steps(table, table.learning.first_learned)
+    steps = np.repeat(run.step.rows(), np.diff(run.visits_until.rows(), prepend=0))
+    trained = run.visit_example.rows()
+    known = trained < table.total
+    before = trained[known][steps[known] <= learned[trained[known]]]
+    return np.where(np.isnan(learned), np.nan, np.bincount(before, minlength=table.total))
 
 
-_SORTS: dict[str, Callable[[_Table], NDArray[np.float64]]] = {
-    "index": _by_index,
+_SORTS: dict[str, Callable[[RunTable], NDArray[np.float64] | None]] = {
+    "index": lambda table: None,
     "loss": _by_loss,
-    "learned": _by_learned,
+    "learned": lambda table: _steps(table, table.learning.learned),
     "change": _by_change,
     "state": _by_state,
+    "regressed": lambda table: _steps(table, table.learning.regressed),
+    "forgetting": lambda table: table.per_row(table.learning.forgetting),
+    "confidence": lambda table: table.per_row(table.learning.confidence),
+    "variability": lambda table: table.per_row(table.learning.variability),
+    "presentations": _by_presentations,
 }
 
 
-def _sorted(table: _Table, rows: Rows, name: str) -> Rows:
+def _sorted(table: RunTable, rows: Rows, name: str) -> Rows:
+    """Equals stand by index, and what has no value stands last, either way round."""
     sort = _SORTS.get(name.removeprefix("-"))
     if sort is None:
         raise UnknownSort(f"there is no order {name!r}; there are {', '.join(_SORTS)}, each also with a leading '-'")
-    values = sort(table)[rows]
+    column = sort(table)
+    values = (rows if column is None else column[rows]).astype(np.float64)
     return rows[np.argsort(-values if name.startswith("-") else values, kind="stable")]

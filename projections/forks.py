@@ -1,6 +1,7 @@
 """A table whose values two books share until one of them changes one: what lets past states be kept at next to no cost."""
 
-from typing import Protocol, Self, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, Self, TypeVar
 
 
 class Forkable(Protocol):
@@ -16,9 +17,12 @@ V = TypeVar("V", bound=Forkable)
 class ForkedDict(dict[str, V]):
     """A dict of values by name. Whoever changes a value takes it with `own` first."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._shared: set[str] = set()
+    def __init__(self, values: Mapping[str, V] | None = None, shared: Iterable[str] = ()) -> None:
+        super().__init__(values or {})
+        self._shared: set[str] = set(shared)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self), self._shared)
 
     def own(self, name: str) -> V | None:
         """The value, to be changed: no other book holds it."""

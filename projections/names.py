@@ -15,3 +15,11 @@ def run_id(event: Event) -> str:
 def job_state(state: "JobState.ValueType") -> str:
     """As people and class names say it: "queued"."""
     return JobState.Name(state).removeprefix("JOB_STATE_").lower()
+
+
+class Unknown(ValueError):
+    """A question names something that isn't there. `hint` says what is."""
+
+    def __init__(self, problem: str, hint: str) -> None:
+        super().__init__(problem)
+        self.hint = hint

@@ -13,6 +13,7 @@ from guessbook.proto import events_pb2 as events
 from guessbook.proto.events_pb2 import Event
 from guessbook.proto.history_pb2 import Run
 
+GENERATES = "generate"  # the engine that is slower than need be
 PACE_STEPS = 20  # the pace is the mean over so many steps
 
 
@@ -21,6 +22,7 @@ class RunState:
     """One run: what its start said, its curves, and what the pace is computed from. `run` holds what no column tells."""
 
     run: Run
+    held_out_dataset: str = ""  # SHA-256
     step: Column = field(default_factory=lambda: Column("I"))
     loss: Column = field(default_factory=lambda: Column("f"))
     learning_rate: Column = field(default_factory=lambda: Column("f"))
@@ -107,8 +109,9 @@ def _started(state: Runs, event: Event, body: events.RunStarted) -> None:
         parameters=body.parameters,
         truncated_examples=body.truncated_examples,
         cut_answers=body.cut_answers,
+        held_out=body.held_out_examples,
     )
-    state.by_id[identity] = RunState(run, mark_us=at_us, position=event.position, last_event_at_us=at_us)
+    state.by_id[identity] = RunState(run, body.held_out, mark_us=at_us, position=event.position, last_event_at_us=at_us)
 
 
 def _step(state: Runs, event: Event, body: events.StepCompleted) -> None:
@@ -141,6 +144,21 @@ def _touched(state: Runs, event: Event, body: object) -> None:
     kept.mark_us = kept.last_event_at_us  # what a snapshot takes is not the pace of training
 
 
+def _snapshot_started(state: Runs, event: Event, body: events.SnapshotStarted) -> None:
+    _touched(state, event, body)
+    _state(state, event).run.engine_warning = body.engine_reason if body.engine == GENERATES else ""
+
+
+def _snapshot_thinned(state: Runs, event: Event, body: events.SnapshotThinned) -> None:
+    _touched(state, event, body)
+    _state(state, event).run.budget_note = body.reason
+
+
+def _report_created(state: Runs, event: Event, body: events.ReportCreated) -> None:
+    _touched(state, event, body)
+    _state(state, event).run.report = body.sha256
+
+
 def _snapshot_failed(state: Runs, event: Event, body: events.SnapshotFailed) -> None:
     _touched(state, event, body)
     _state(state, event).run.snapshot_warning = f"the snapshot at step {body.step} failed: {body.error}"
@@ -162,10 +180,12 @@ HANDLERS: Handlers = {
     "run_started": _started,
     "step_completed": _step,
     "checkpoint_saved": _checkpoint,
-    "snapshot_started": _touched,
+    "snapshot_started": _snapshot_started,
+    "snapshot_thinned": _snapshot_thinned,
     "examples_observed": _touched,
     "snapshot_completed": _touched,
     "snapshot_failed": _snapshot_failed,
     "version_created": _touched,
+    "report_created": _report_created,
     "job_resumed": _resumed,
 }

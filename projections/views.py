@@ -1,6 +1,7 @@
 """The book's state as the answers of the History service: joins, nothing more. Knows the folds, no gRPC."""
 
 from collections.abc import Iterable
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -8,6 +9,9 @@ from guessbook.projections import jobs as job_fold
 from guessbook.projections.book import Book
 from guessbook.projections.evolution import RunEvolution, SnapshotColumns
 from guessbook.projections.runs import summary
+from guessbook.projections.states import States
+from guessbook.projections.trend import trend
+from guessbook.projections.version_metadata import metadata_text
 from guessbook.proto.history_pb2 import (
     EXAMPLE_STATE_UNSPECIFIED,
     JOB_STATE_ACTIVE,
@@ -53,9 +57,11 @@ def run(book: Book, identity: str) -> Run | None:
         view.eta_seconds = max(0, view.total_steps - view.step) * view.seconds_per_step
     evolution = book.evolution.by_run.get(view.id)
     if evolution:
-        view.snapshots.extend(_snapshot(columns) for columns in evolution.snapshots)
-        view.states.extend(_counts(evolution.snapshots[-1] if evolution.snapshots else None, len(evolution.tracked)))
-        view.trend = _trend(evolution)
+        trained = evolution.trained_slots
+        view.snapshots.extend(snapshot(columns, evolution) for columns in evolution.snapshots)
+        unseen = np.full(trained, EXAMPLE_STATE_UNSPECIFIED, dtype=np.uint8)
+        view.states.extend(_counts(evolution.snapshots[-1].state[:trained] if evolution.snapshots else unseen))
+        view.trend = trend(evolution.snapshots, trained)
     return view
 
 
@@ -115,49 +121,58 @@ def _with_version(book: Book, found: Job) -> Job:
     return view
 
 
-def _snapshot(columns: SnapshotColumns) -> Snapshot:
-    seen = int(columns.seen.sum())
+def snapshot(columns: SnapshotColumns, run: RunEvolution) -> Snapshot:
+    """One snapshot in figures. Those of the examples that are trained on, and apart those of the held-out ones."""
+    known = _FIGURES.get(columns)
+    if known is None:
+        known = _figures(columns, run.trained_slots)
+        if columns.complete:
+            _FIGURES[columns] = known
+    return known
+
+
+def _figures(columns: SnapshotColumns, trained: int) -> Snapshot:
+    seen, held_out_seen = columns.seen[:trained], columns.seen[trained:]
+    right = columns.correct & columns.seen
     return Snapshot(
         step=columns.step,
         reason=columns.reason,
-        examples=seen,
-        correct=int(columns.correct.sum()),
-        mean_loss=float(np.nanmean(columns.loss)) if seen else 0.0,
+        examples=int(seen.sum()),
+        correct=int(right[:trained].sum()),
+        mean_loss=float(columns.loss[:trained][seen].mean()) if seen.any() else 0.0,
         seconds=columns.seconds,
         complete=columns.complete,
         position=columns.position,
         recorded_at_us=columns.recorded_at_us,
-        states=_counts(columns, len(columns.seen)),
+        states=_counts(columns.state[:trained]),
+        guessed=int(columns.guessed.sum()),
+        engine=columns.engine,
+        held_out=int(held_out_seen.sum()),
+        held_out_correct=int(right[trained:].sum()),
+        held_out_loss=float(columns.loss[trained:][held_out_seen].mean()) if held_out_seen.any() else 0.0,
     )
 
 
-def _counts(columns: SnapshotColumns | None, tracked: int) -> list[StateCount]:
-    if columns is None:
-        return [StateCount(state=EXAMPLE_STATE_UNSPECIFIED, count=tracked)] if tracked else []
-    counts = np.bincount(columns.state)
+def _counts(states: States) -> list[StateCount]:
+    counts = np.bincount(states)
     return [StateCount(state=state, count=int(count)) for state, count in enumerate(counts) if count]  # type: ignore[arg-type]
 
 
-def _trend(evolution: RunEvolution) -> str:
-    """Of the last two snapshots: more right answers or a lower loss is learning, fewer right ones or a higher loss is worse."""
-    complete = [snapshot for snapshot in evolution.snapshots if snapshot.complete]
-    if len(complete) < 2:
-        return ""
-    before, now = complete[-2:]
-    gained = int(now.correct.sum()) - int(before.correct.sum())
-    change = float(np.nanmean(now.loss)) / max(float(np.nanmean(before.loss)), 1e-9) - 1
-    if gained > 0 or (gained == 0 and change < -0.01):
-        return "learning"
-    return "worse" if gained < 0 or change > 0.05 else "steady"
+# A complete snapshot never changes; its figures are dropped with it.
+_FIGURES: WeakKeyDictionary[SnapshotColumns, Snapshot] = WeakKeyDictionary()
 
 
-def versions(book: Book) -> list[Version]:
-    """All versions, the newest first, with the names of their datasets."""
+def versions(book: Book, deleted: bool = False) -> list[Version]:
+    """The versions, the newest first, with what other folds know of them. `deleted`: those in the trash too."""
     views = []
     for version in reversed(book.versions.versions):
+        if version.deleted_at_us and not deleted:
+            continue
         view = Version()
         view.CopyFrom(version)
         dataset = book.datasets.by_sha256.get(version.dataset)
         view.dataset_name = dataset.name if dataset else ""
+        view.latest = version.name == book.versions.latest
+        view.metadata = metadata_text(book, version)
         views.append(view)
     return views

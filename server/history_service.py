@@ -1,10 +1,12 @@
 """The History service: finds the book for the point that is asked about, and lets the views answer."""
 
+import asyncio
 import shutil
+from collections.abc import AsyncIterator
 from importlib import metadata
 from typing import NoReturn
 
-from guessbook.projections import examples, views
+from guessbook.projections import compare, examples, insights, observations, views
 from guessbook.projections.book import Book
 from guessbook.proto import history_pb2
 from guessbook.proto.history_pb2_grpc import HistoryServicer
@@ -31,6 +33,7 @@ class HistoryService(HistoryServicer):
         status.server_version = metadata.version("guessbook")
         status.home = str(self._home.root)
         status.chain_hash = head.chain_hash.hex()
+        status.log_id = self._live.log.log_id
         status.now_us = now_us()
         return status
 
@@ -70,11 +73,34 @@ class HistoryService(HistoryServicer):
             raise Missing(f"run {run} has no example {request.example}", f"`guessbook examples {run}` lists them.")
         return trajectory
 
+    async def ReadObservations(
+        self, request: history_pb2.ReadObservationsRequest, context: Context
+    ) -> AsyncIterator[history_pb2.Observations]:
+        # A fork stays as it is while the live book goes on.
+        book = (await self._live.at(request.filter.at)).fork()
+        request.filter.run = _run_name(book, request.filter.run)
+        for part in observations.observations(book, request) or _no_run(request.filter.run):
+            yield part
+
+    async def Compare(self, request: history_pb2.CompareRequest, context: Context) -> history_pb2.CompareResponse:
+        return compare.compare(await self._live.at(request.at), request)
+
+    async def ListInsights(
+        self, request: history_pb2.ListInsightsRequest, context: Context
+    ) -> history_pb2.ListInsightsResponse:
+        # All texts are compared, which takes its time: on a fork, beside the loop.
+        book = (await self._live.at(request.at)).fork()
+        run = _run_name(book, request.run)
+        if run not in book.runs.by_id:
+            _no_run(request.run)
+        found = await asyncio.to_thread(insights.insights, book, run)
+        return history_pb2.ListInsightsResponse(insights=found, position=book.position)
+
     async def ListVersions(
         self, request: history_pb2.ListVersionsRequest, context: Context
     ) -> history_pb2.ListVersionsResponse:
         book = await self._live.at(request.at)
-        return history_pb2.ListVersionsResponse(versions=views.versions(book), position=book.position)
+        return history_pb2.ListVersionsResponse(versions=views.versions(book, request.deleted), position=book.position)
 
 
 def _run_name(book: Book, name: str) -> str:

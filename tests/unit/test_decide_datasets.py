@@ -34,7 +34,7 @@ def _register(book: Book, dataset: Dataset, rounds: int = 1000) -> Book:
 def test_every_example_is_registered_once_whatever_their_size(texts: list[str]) -> None:
     book = _register(Book(), _dataset(texts))
     known = book.datasets.by_sha256[SHA]
-    assert known.ids == [f"e{i}" for i in range(len(texts))]
+    assert list(known.ids) == [f"e{i}" for i in range(len(texts))]
     assert all(text.startswith(shown.rstrip("…")) for text, shown in zip(texts, known.expected, strict=True))
     assert datasets.register(book, "again.jsonl", SHA, "md5", 1, _dataset(texts)) == []
 
@@ -61,8 +61,8 @@ def test_a_config_is_made_complete() -> None:
     complete = config.complete(TrainingConfig(lora_r=4, snapshot_steps=[1, 2]), "model")
     assert (complete.base_model, complete.lora_r, complete.lora_alpha) == ("model", 4, 32)
     assert list(complete.snapshot_steps) == [1, 2]
-    repeated = {"lora_target_modules", "snapshot_steps"}
-    assert {field.name for field, _ in complete.ListFields()} | repeated == set(
+    without_default = {"lora_target_modules", "snapshot_steps", "tracked_ids", "held_out", "report_to"}
+    assert {field.name for field, _ in complete.ListFields()} | without_default == set(
         TrainingConfig.DESCRIPTOR.fields_by_name
     )
 
@@ -87,3 +87,26 @@ def test_a_config_that_can_not_work_names_its_field(wrong: TrainingConfig) -> No
 def test_without_a_model_there_is_no_job() -> None:
     with pytest.raises(Invalid, match="no base model"):
         config.complete(TrainingConfig(), "")
+
+
+def test_a_tracked_id_that_no_example_has_is_named() -> None:
+    datasets.check_tracked(["e0", "e2"], "x.jsonl", _dataset(["a"] * 3))
+    with pytest.raises(Invalid, match=r"no example of x.jsonl has the id e3, e4, e5, e6, e7 and 2 more"):
+        datasets.check_tracked([f"e{i}" for i in range(10)], "x.jsonl", _dataset(["a"] * 3))
+
+
+def test_a_held_out_file_that_is_also_trained_on_is_told() -> None:
+    trained, held = _dataset(["a", "b", "c"]), _dataset(["c", "d"])
+    said = datasets.held_out(trained, held, skip_bad_lines=False)
+    assert said.startswith("Held out: 2 examples")
+    assert "1 of them are in the training data too" in said
+    assert "training data" not in datasets.held_out(trained, _dataset(["d"]), skip_bad_lines=False)
+
+
+def test_a_held_out_file_that_cannot_be_read_whole_is_refused_with_its_lines() -> None:
+    bad = Dataset("text", 2, _dataset(["x"]).examples, [LineError(2, "not JSON", "{")])
+    with pytest.raises(Invalid, match="1 of 2 lines of the held-out file can't be read; line 2: not JSON"):
+        datasets.held_out(_dataset(["a"]), bad, skip_bad_lines=False)
+    assert datasets.held_out(_dataset(["a"]), bad, skip_bad_lines=True)
+    with pytest.raises(Invalid, match="has no example"):
+        datasets.held_out(_dataset(["a"]), Dataset("", 0), skip_bad_lines=True)

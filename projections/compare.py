@@ -1,0 +1,169 @@
+"""Two stages of the model side by side, example by example: what was fixed, what broke, what stayed. Pure; knows the folds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guessbook.projections import views
+from guessbook.projections.book import Book
+from guessbook.projections.evolution import SnapshotColumns
+from guessbook.projections.names import Unknown
+from guessbook.projections.run_table import RunTable
+from guessbook.projections.states import Flags, Floats
+from guessbook.proto.history_pb2 import (
+    CHANGE_BROKEN,
+    CHANGE_FIXED,
+    CHANGE_STILL_RIGHT,
+    CHANGE_STILL_WRONG,
+    ChangeCount,
+    ComparedExample,
+    CompareRequest,
+    CompareResponse,
+    RunStep,
+    Stage,
+)
+
+PAGE = 100
+PAGE_LIMIT = 1000
+LISTED = 20
+
+# By whether an example was right before and is after.
+_CHANGE = np.array([[CHANGE_STILL_WRONG, CHANGE_FIXED], [CHANGE_BROKEN, CHANGE_STILL_RIGHT]], dtype=np.uint8)
+
+Slots = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A run as it was at one of its snapshots. An example that this snapshot left out is as it was last seen."""
+
+    table: RunTable
+    number: int  # of the snapshot
+
+    @property
+    def snapshot(self) -> SnapshotColumns:
+        return self.table.evolution.snapshots[self.number]
+
+    @property
+    def seen(self) -> Slots:
+        return np.flatnonzero(~np.isnan(self.snapshot.last_loss))
+
+    def losses(self, slots: Slots) -> Floats:
+        return self.snapshot.last_loss[slots]
+
+
+def compare(book: Book, request: CompareRequest) -> CompareResponse:
+    """The examples that both sides know, those that changed first. Raises Unknown."""
+    before, after = _side(book, request.before, "before"), _side(book, request.after, "after")
+    before_slots, after_slots = _in_both(before, after)
+    change = _CHANGE[before.snapshot.correct[before_slots].astype(int), after.snapshot.correct[after_slots].astype(int)]
+    moved = after.losses(after_slots) - before.losses(before_slots)
+    chosen = np.flatnonzero(_wanted(request, change, (before, before_slots), (after, after_slots)))
+    same = np.isin(change[chosen], (CHANGE_STILL_WRONG, CHANGE_STILL_RIGHT))
+    chosen = chosen[np.lexsort((-np.abs(moved[chosen]), same))]
+    limit = min(request.limit or PAGE, PAGE_LIMIT)
+    view = CompareResponse(
+        before=RunStep(run=before.table.run, step=before.snapshot.step),
+        after=RunStep(run=after.table.run, step=after.snapshot.step),
+        counts=[
+            ChangeCount(change=kind, count=int((change == kind).sum()))
+            for kind in (CHANGE_FIXED, CHANGE_BROKEN, CHANGE_STILL_WRONG, CHANGE_STILL_RIGHT)
+        ],
+        only_before=len(before.seen) - len(before_slots),
+        only_after=len(after.seen) - len(after_slots),
+        matching=len(chosen),
+        position=book.position,
+    )
+    if len(change):
+        view.mean_loss_before = float(before.losses(before_slots).mean())
+        view.mean_loss_after = float(after.losses(after_slots).mean())
+    for place in chosen[request.offset : request.offset + limit].tolist():
+        slots = int(before_slots[place]), int(after_slots[place])
+        view.examples.append(_row(before, after, *slots, int(change[place])))
+    return view
+
+
+def _row(before: _Side, after: _Side, before_slot: int, after_slot: int, change: int) -> ComparedExample:
+    index = int(after.table.evolution.tracked[after_slot])
+    texts = after.table.texts(index)
+    return ComparedExample(
+        index=index,
+        id=texts.id,
+        prompt=texts.prompt,
+        expected=texts.expected,
+        change=change,  # type: ignore[arg-type]
+        before=before.table.last_seen(before_slot, before.number),
+        after=after.table.last_seen(after_slot, after.number),
+    )
+
+
+def _in_both(before: _Side, after: _Side) -> tuple[Slots, Slots]:
+    """The slots, in either, of the examples that both have seen, by their index in `after`. They are the same if their ids are."""
+    ours, theirs = after.seen, before.seen
+    rows = after.table.evolution.tracked[ours]
+    if _same_examples(before.table, after.table):
+        others = before.table.evolution.tracked[theirs]
+        _, in_after, in_before = np.intersect1d(rows, others, assume_unique=True, return_indices=True)
+        return theirs[in_before], ours[in_after]
+    slot_of = {before.table.texts(int(before.table.evolution.tracked[slot])).id: int(slot) for slot in theirs}
+    found = np.array([slot_of.get(after.table.texts(int(row)).id, -1) for row in rows], dtype=np.intp)
+    return found[found >= 0], ours[found >= 0]
+
+
+def _same_examples(one: RunTable, other: RunTable) -> bool:
+    return one.trained is other.trained and one.held_out is other.held_out
+
+
+def _wanted(request: CompareRequest, change: NDArray[np.uint8], *sides: tuple[_Side, Slots]) -> Flags:
+    """Which of the compared examples are asked for: by their change, and by a text that either run has of them."""
+    keep = np.ones(len(change), dtype=np.bool_)
+    if request.changes:
+        keep &= np.isin(change, np.array(request.changes[:]))
+    if request.search:
+        found = [side.table.mentions(request.search)[side.table.evolution.tracked[slots]] for side, slots in sides]
+        keep &= np.logical_or(*found)
+    return keep
+
+
+def _side(book: Book, stage: Stage, name: str) -> _Side:
+    kind = stage.WhichOneof("stage")
+    if kind is None:
+        raise Unknown(f"nothing is named as `{name}`", "Name a version, a run, or a run and a step.")
+    if kind == "version":
+        return _at_step(_table(book, _run_of(book, stage.version)), None)
+    if kind == "run":
+        return _at_step(_table(book, stage.run), None)
+    return _at_step(_table(book, stage.run_step.run), stage.run_step.step)
+
+
+def _run_of(book: Book, name: str) -> str:
+    version = book.versions.find(name)
+    if version is None:
+        names = [version.name for version in reversed(book.versions.versions)]
+        raise Unknown(f"there is no version {name}", _listed("versions", names))
+    return version.run
+
+
+def _table(book: Book, name: str) -> RunTable:
+    table = RunTable.of(book, views.latest_run(book) if name in ("", "latest") else name)
+    if table is None:
+        raise Unknown(f"there is no run {name}", _listed("runs", list(reversed(book.runs.by_id))))
+    return table
+
+
+def _at_step(table: RunTable, step: int | None) -> _Side:
+    """The last complete snapshot, or the last one at or before a step."""
+    complete = [number for number, snapshot in enumerate(table.evolution.snapshots) if snapshot.complete]
+    steps = [table.evolution.snapshots[number].step for number in complete]
+    known = int(np.searchsorted(steps, step, side="right")) if step is not None else len(steps)
+    if not known:
+        when = "" if step is None else f" at or before step {step}"
+        raise Unknown(f"run {table.run} has no complete snapshot{when}", _listed("snapshots", list(map(str, steps))))
+    return _Side(table, complete[known - 1])
+
+
+def _listed(what: str, names: list[str]) -> str:
+    if not names:
+        return f"There are no {what} yet."
+    return f"There are the {what} {', '.join(names[:LISTED])}{' …' if len(names) > LISTED else ''}."
