@@ -27,8 +27,10 @@ ARROWS = {
         "store.spool",
         "clients.client",
         "clients.connection",
+        "clients.embedded",
         "clients.errors",
         "clients.producer",
+        "clients.report",
     },
     "clients": {"proto", "projections", "clients", "store.home", "store.recorded", "store.spool"},
 }
