@@ -5,27 +5,54 @@ from typing import Annotated
 import typer
 
 from guessbook.clients import cautions
-from guessbook.clients.cli import example_view
-from guessbook.clients.cli.options import AsJson, AtOption, RunArgument, State
+from guessbook.clients.cli import example_view, filtering
+from guessbook.clients.cli.filtering import (
+    CategoryOption,
+    HeldOutOption,
+    LimitOption,
+    PageOption,
+    SearchOption,
+    StateOption,
+    WithoutStateOption,
+)
+from guessbook.clients.cli.options import AsJson, AtOption, RunArgument
 from guessbook.clients.cli.output import out, show
+from guessbook.clients.cli.paging import Page
 from guessbook.clients.client import Guessbook
+
+SORTS = "index, loss, learned, change, state, regressed, forgetting, confidence, variability, presentations"
 
 
 def examples(
     run: RunArgument = "latest",
-    state: Annotated[list[State] | None, typer.Option(help="Only these states; may be repeated.")] = None,
-    search: Annotated[str, typer.Option(metavar="TEXT", help="In the prompt, the expected answer or any guess.")] = "",
-    sort: Annotated[str, typer.Option(help="index, loss, learned, change or state; -loss turns it round.")] = "index",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    state: StateOption = None,
+    without_state: WithoutStateOption = None,
+    search: SearchOption = "",
+    category: CategoryOption = "",
+    held_out: HeldOutOption = False,
+    sort: Annotated[str, typer.Option(help=f"{SORTS}; -loss turns it round.")] = "index",
+    limit: LimitOption = 100,
+    page: PageOption = 1,
     at: AtOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """List a run's examples: state, prompt, latest guess, and when it was learned.
+    """List a run's examples: their states over the snapshots, loss, when they were learned, prompt and latest guess.
 
     Example: guessbook examples latest --state regressed --sort=-loss
     """
-    states = [one.number() for one in state or []]
+    shown = Page(page, limit)
+    states = filtering.wanted(state, without_state)
     with Guessbook() as book:
-        answer = book.examples(run, at, states=states, search=search, sort=sort, limit=limit)
+        answer = book.examples(
+            run,
+            at,
+            states=states,
+            search=search,
+            category=category,
+            sort=sort,
+            offset=shown.offset,
+            limit=limit,
+            only_held_out=held_out,
+        )
         caution = cautions.cut(book.run(run, at))
-    show(answer, example_view.table(answer, out.width, caution), as_json)
+    show(answer, example_view.table(answer, out.width, caution, shown), as_json)

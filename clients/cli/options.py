@@ -31,20 +31,6 @@ class Priority(StrEnum):
         return events_pb2.Priority.Value(f"PRIORITY_{self.name}")
 
 
-class State(StrEnum):
-    """The states of an example as people write them; the names are those of the .proto, without its prefix."""
-
-    LEARNED = "learned"
-    IMPROVING = "improving"
-    STRUGGLING = "struggling"
-    NOT_LEARNED = "not-learned"
-    REGRESSED = "regressed"
-    UNKNOWN = "unknown"
-
-    def number(self) -> history_pb2.ExampleState.ValueType:
-        return history_pb2.ExampleState.Value(f"EXAMPLE_STATE_{self.name}")
-
-
 class Role(StrEnum):
     """What a token may do; the names are those of the .proto, without its prefix."""
 
@@ -74,3 +60,4 @@ BaseModel = Annotated[
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job's id; without it, the one that is meant.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Only record the request, don't wait for the trainer.")]
 Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the trainer's answer.")]
+VersionArgument = Annotated[str, typer.Argument(metavar="VERSION", help='A version\'s name or number, or "latest".')]
