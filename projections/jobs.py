@@ -34,18 +34,23 @@ class Jobs:
 
 def queue(state: Jobs) -> list[Job]:
     """The jobs that wait for a trainer, in the order they will run: interrupted ones, then by priority, then first in first out."""
-    waiting = [job for job in state.jobs.values() if job.state in (JOB_STATE_QUEUED, JOB_STATE_INTERRUPTED)]
+    waiting = [job for job in in_state(state, JOB_STATE_QUEUED, JOB_STATE_INTERRUPTED) if not job.external]
     return sorted(
         waiting, key=lambda job: (job.held, job.state != JOB_STATE_INTERRUPTED, -job.priority, job.queued_position)
     )
 
 
 def listed(state: Jobs) -> list[Job]:
-    """All jobs: the active ones, the queue in its order, the paused, then the finished with the newest first."""
+    """All jobs: the active ones, the queue in its order, the paused, then the finished with the newest first.
+
+    An external job that was interrupted is over: nobody can take it up.
+    """
     active = [job for job in state.jobs.values() if job.state == JOB_STATE_ACTIVE]
     paused = [job for job in state.jobs.values() if job.state == JOB_STATE_PAUSED]
-    finished = [job for job in state.jobs.values() if job.state in (JOB_STATE_COMPLETED, JOB_STATE_FAILED)]
-    return active + queue(state) + paused + sorted(finished, key=lambda job: job.finished_at_us, reverse=True)
+    finished = list(in_state(state, JOB_STATE_COMPLETED, JOB_STATE_FAILED))
+    finished += [job for job in in_state(state, JOB_STATE_INTERRUPTED) if job.external]
+    newest_first = sorted(finished, key=lambda job: job.finished_at_us or job.started_at_us, reverse=True)
+    return active + queue(state) + paused + newest_first
 
 
 def in_state(state: Jobs, *wanted: "JobState.ValueType") -> Iterable[Job]:
@@ -69,6 +74,8 @@ def _queued(state: Jobs, event: Event, body: events.JobQueued) -> None:
         config=body.config,
         queued_position=event.position,
         queued_at_us=event.recorded_at_us,
+        external=body.external,
+        consolidate=body.consolidate,
     )
 
 
@@ -136,6 +143,14 @@ def _snapshot_requested(state: Jobs, event: Event, body: events.SnapshotRequeste
     _job(state, event).snapshot_pending = True
 
 
+def _schedule_changed(state: Jobs, event: Event, body: events.ScheduleChanged) -> None:
+    config = _job(state, event).config
+    config.snapshots = body.snapshots
+    config.snapshot_steps[:] = body.snapshot_steps
+    config.snapshot_budget_percent = body.snapshot_budget_percent
+    config.snapshot_budget_seconds = body.snapshot_budget_seconds
+
+
 def _snapshot_ended(state: Jobs, event: Event, body: object) -> None:
     job = state.jobs.get(state.job_of_run.get(run_id(event), ""))
     if job:
@@ -200,6 +215,7 @@ HANDLERS: Handlers = {
     "stop_requested": _stop_requested,
     "job_stopped": _stopped,
     "snapshot_requested": _snapshot_requested,
+    "schedule_changed": _schedule_changed,
     "snapshot_completed": _snapshot_ended,
     "snapshot_failed": _snapshot_ended,
     "job_completed": _completed,

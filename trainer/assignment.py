@@ -4,8 +4,8 @@ Knows the order of things and the events at its turns. Doesn't know where jobs c
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from peft import PeftModel
@@ -15,19 +15,24 @@ from guessbook.proto.events_pb2 import Event, JobResumed, JobStarted, RunStarted
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.dataset import Example, read_dataset
 from guessbook.store.home import Home
-from guessbook.trainer import checkpoint
+from guessbook.trainer import checkpoint, mirror
 from guessbook.trainer.base_model import BaseModel, load_base_model
+from guessbook.trainer.budget import Budget
 from guessbook.trainer.callback import BookCallback
 from guessbook.trainer.device import device_name
 from guessbook.trainer.encoding import Encoded, Encoder
 from guessbook.trainer.errors import UnusableExample
-from guessbook.trainer.observation import track
+from guessbook.trainer.observation import LEARNED_LOSS, Judge, Tracked, track
 from guessbook.trainer.orders import Ending, Orders
 from guessbook.trainer.progress import Past
-from guessbook.trainer.schedule import total_steps, tracked_indices
+from guessbook.trainer.schedule import total_steps
+from guessbook.trainer.scorer import DEFAULT, find_scorer
 from guessbook.trainer.snapshot import Snapshots
+from guessbook.trainer.tracking import tracked_indices
 from guessbook.trainer.training import ExampleLossTrainer, add_adapter, training_arguments
 from guessbook.trainer.version import slug, store_adapter
+
+CUT_LISTED = 10_000  # an event has room for so many
 
 _log = logging.getLogger("guessbook.trainer")
 
@@ -53,16 +58,20 @@ class Assignment:
         """Trains until the end, or until it is asked to end, at the next step. Returns how it ended and the position of the
         request. The model is let go of when this returns.
         """
-        examples = self._examples()
+        mirror.require(self.config.report_to)
+        examples, held_out = self._examples(self.lease.job.dataset), self._held_out()
+        chosen = tracked_indices(self.config, examples)
+        judge = Judge(find_scorer(self.config.scorer or DEFAULT), self.config.learned_loss or LEARNED_LOSS)
         base = load_base_model(self.config.base_model, self.config.dtype, self.home.base_models)
         encoder = Encoder(base.tokenizer, self.config.max_length)
         encoded = [encoder.encode(example) for example in examples]
         total = total_steps(self.config, len(examples))
-        tracked = track(examples, encoded, tracked_indices(self.config, len(examples)), self.config)
+        tracked = track(examples, encoded, chosen, self.config) + self._watched(held_out, len(examples), encoder)
         model = add_adapter(base.model, self.config)
-        snapshots = Snapshots(model, encoder, tracked, self.lease.run, self.record)
         arguments = training_arguments(self.config, total, self.folder)
         trainer = ExampleLossTrainer(model, arguments, encoded, encoder.pad_id)
+        record = mirror.mirrored(self.record, trainer.log) if self.config.report_to else self.record
+        snapshots = self._snapshots(model, encoder, tracked, judge, record)
         callback = BookCallback(
             self.lease.run,
             self.config,
@@ -77,9 +86,10 @@ class Assignment:
         trainer.add_callback(callback)
 
         resumed = self._resume()
-        self._announce(base, model, total, [one.example.index for one in tracked], encoded)
+        self._announce(base, model, total, tracked, encoded)
         if self.progress.step < total:
-            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+            with mirror.finished(self.config.report_to):
+                trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
         elif resumed:  # killed between its last step and its version; the Trainer would take one step more
             model.load_adapter(str(resumed), "default")
         if self.progress.step < total and callback.ending:
@@ -87,11 +97,32 @@ class Assignment:
         self._create_version(model)
         return Ending.COMPLETED, 0
 
-    def _examples(self) -> list[Example]:
-        examples = read_dataset(self._artifacts.verified_path(self.lease.job.dataset)).examples
+    def _examples(self, dataset: str) -> list[Example]:
+        examples = read_dataset(self._artifacts.verified_path(dataset)).examples
         if not examples:
             raise UnusableExample("the dataset has no example that can be read", "Submit a file with at least one.")
         return examples
+
+    def _held_out(self) -> list[Example]:
+        return self._examples(self.config.held_out) if self.config.held_out else []
+
+    def _watched(self, held_out: Sequence[Example], behind: int, encoder: Encoder) -> list[Tracked]:
+        """The held-out examples as snapshots look at them. Their indices follow those of the examples that are trained on."""
+        moved = [replace(example, index=behind + example.index) for example in held_out]
+        encoded = [encoder.encode(example) for example in moved]
+        return track(moved, encoded, range(len(moved)), self.config, held_out=True)
+
+    def _snapshots(
+        self,
+        model: PeftModel,
+        encoder: Encoder,
+        tracked: Sequence[Tracked],
+        judge: Judge,
+        record: Callable[[Event], None],
+    ) -> Snapshots:
+        budget = Budget(spent_s=self.progress.snapshots_s, trained_s=self.progress.trained_s)
+        run, seed = self.lease.run, self.config.seed
+        return Snapshots(model, encoder, tracked, run, record, judge=judge, budget=budget, seed=seed)
 
     @property
     def last_checkpoint(self) -> Path:
@@ -105,20 +136,20 @@ class Assignment:
         return last
 
     def _announce(
-        self, base: BaseModel, model: PeftModel, total: int, tracked: list[int], encoded: list[Encoded]
+        self, base: BaseModel, model: PeftModel, total: int, tracked: Sequence[Tracked], encoded: Sequence[Encoded]
     ) -> None:
         job, run = self.lease.job, self.lease.run
         if self.past.started:
             self._record_job(job_resumed=JobResumed(step=self.progress.step, run=run))
             return
-        truncated, cut = sum(one.truncated for one in encoded), sum(one.answer_cut for one in encoded)
+        truncated, cut = sum(one.truncated for one in encoded), [one.index for one in encoded if one.answer_cut]
         if truncated:
             _log.warning(
                 "%d of %d examples are longer than max_length (%d tokens) and are cut, %d of them in their answers.",
                 truncated,
                 len(encoded),
                 self.config.max_length,
-                cut,
+                len(cut),
             )
         trainable, parameters = model.get_nb_trainable_parameters()
         started = RunStarted(
@@ -127,13 +158,16 @@ class Assignment:
             config=job.config,
             total_steps=total,
             examples=len(encoded),
-            tracked=tracked,
+            tracked=[one.example.index for one in tracked if not one.held_out],
             device=device_name(),
             trainable_parameters=trainable,
             parameters=parameters,
             base_model_sha256=base.sha256,
             truncated_examples=truncated,
-            cut_answers=cut,
+            cut_answers=len(cut),
+            cut_example=cut[:CUT_LISTED],
+            held_out=self.config.held_out,
+            held_out_examples=sum(one.held_out for one in tracked),
         )
         self.record(Event(subject=f"run/{run}", run_started=started))
         self._record_job(job_started=JobStarted(run=run))

@@ -12,10 +12,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from guessbook.proto.events_pb2 import CheckpointSaved, Event, StepCompleted, TrainingConfig
 from guessbook.trainer import checkpoint
+from guessbook.trainer.due_snapshots import DueSnapshots
 from guessbook.trainer.losses import half_precision
 from guessbook.trainer.orders import Ending, Orders
 from guessbook.trainer.progress import Progress
-from guessbook.trainer.schedule import snapshot_due
 from guessbook.trainer.snapshot import Snapshots
 from guessbook.trainer.training import Visits
 
@@ -39,18 +39,20 @@ class BookCallback(TrainerCallback):
         self.progress = progress
         self.ending: tuple[Ending, int] | None = None
         self._subject = f"run/{run}"
-        self._config = config
+        self._save_steps = config.save_steps
         self._folder = folder
         self._orders = orders
-        self._snapshots = snapshots
+        self._budget = snapshots.budget
+        self._due = DueSnapshots(snapshots, config, orders, progress)
         self._record = record
         self._take_visits = take_visits
         self._check = check
         self._began = 0.0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._budget.begin()
         if state.global_step == 0:
-            self._snapshot(0, state.max_steps)
+            self._due.take(0, state.max_steps, first=True)
 
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._began = time.perf_counter()
@@ -61,7 +63,7 @@ class BookCallback(TrainerCallback):
         self.ending = self._orders.ending()
         step = state.global_step
         control.should_training_stop |= self.ending is not None
-        every = self._config.save_steps
+        every = self._save_steps
         control.should_save = control.should_training_stop or (every > 0 and step % every == 0)
 
     def on_log(
@@ -89,7 +91,8 @@ class BookCallback(TrainerCallback):
         self._record(Event(subject=self._subject, step_completed=step))
         self.progress.step = state.global_step
         self.progress.loss = logs["loss"]
-        self._snapshot(state.global_step, state.max_steps)
+        # Before the checkpoint, so that a run which goes on from there has it.
+        self._due.take(state.global_step, state.max_steps)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         path = checkpoint.place(self._folder, state.global_step)
@@ -97,17 +100,3 @@ class BookCallback(TrainerCallback):
         checkpoint.prune(self._folder)
         saved = CheckpointSaved(step=state.global_step, path=str(path), bytes=size)
         self._record(Event(subject=self._subject, checkpoint_saved=saved))
-
-    def _snapshot(self, step: int, total: int) -> None:
-        """Takes the snapshot that is due now or was asked for. It comes before the checkpoint, so that a run which goes on from
-        there has it."""
-        request = self._orders.take_snapshot()
-        due = snapshot_due(self._config, step, total)
-        if not due and (request is None or not self._config.snapshots):
-            return
-        reason = "end" if step == total else "schedule" if due else "request"
-        tally = self._snapshots.take(step, reason, request or 0)
-        accuracy = tally.accuracy if tally else -1.0
-        if step == 0:
-            self.progress.baseline_accuracy = accuracy
-        self.progress.final_accuracy = accuracy

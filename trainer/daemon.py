@@ -29,17 +29,21 @@ from guessbook.clients.errors import Fenced, GuessbookError, Invalid, Rejected, 
 from guessbook.clients.producer import Producer
 from guessbook.proto.control_pb2 import LeaseJobResponse
 from guessbook.proto.events_pb2 import Event, JobCompleted, JobPaused, JobStopped, TrainerConnected
+from guessbook.store.artifacts import Artifacts
 from guessbook.store.home import Home
 from guessbook.store.spool import SpoolInUse
 from guessbook.trainer.assignment import Assignment
+from guessbook.trainer.consolidation import Consolidation
 from guessbook.trainer.device import device_name, release_memory
 from guessbook.trainer.failure import job_failed
 from guessbook.trainer.orders import Ending, Orders
 from guessbook.trainer.progress import read_past
+from guessbook.trainer.report import store_report
 from guessbook.trainer.subscription import Subscription
 
 POLL_S = 5.0  # a look at the queue even if no event came
 RETRY_S = 1.0
+REPORT_WAIT_S = 10.0  # for the server to take what the report is about
 CLOSE_S = 10.0  # for what is still on its way to the server when the process ends
 
 Answer = TypeVar("Answer")
@@ -105,6 +109,9 @@ class Daemon:
         """Works on one job and answers it, whatever happens to it."""
         job = lease.job
         _log.info("Job %s (%s), run %s.", job.id, lease.dataset_name, lease.run)
+        if job.consolidate:
+            self._consolidate(lease)
+            return
         past = self._until_answered(lambda: read_past(self._book, lease.run))
         orders = Orders(job, self.leaving)
         assignment = Assignment(lease, past, self.home, orders, self._producer.record, self._check)
@@ -126,6 +133,46 @@ class Daemon:
             answer.subject = f"job/{job.id}"
             self._until_answered(lambda: self._producer.record(answer))
             _log.info("Job %s: %s at step %d.", job.id, answer.WhichOneof("body"), assignment.progress.step)
+            if answer.HasField("job_completed") and not job.consolidate:
+                self._report(lease.run)
+
+    def _consolidate(self, lease: LeaseJobResponse) -> None:
+        """Merges a version and answers the job, whatever becomes of it."""
+        wanted = lease.job.consolidate
+        try:
+            listed = self._until_answered(lambda: self._book.versions(deleted=True)).versions
+            version = next((one for one in listed if one.name == wanted), None)
+            if version is None:
+                raise Invalid(f"there is no version {wanted}", "`guessbook versions` lists them.")
+            Consolidation(lease, version, self.home, self._producer.record).carry_out()
+        except (Fenced, Leaving):
+            raise
+        except Exception as error:  # noqa: BLE001  it is told to whoever asked; the next job may be sound
+            failed = job_failed(error, 0)
+            _log.error(
+                "%s was not merged: %s. %s",
+                wanted,
+                failed.error,
+                failed.hint,
+                exc_info=not isinstance(error, GuessbookError),
+            )
+            answer = Event(job_failed=failed)
+        else:
+            answer = Event(job_completed=JobCompleted())
+        release_memory()
+        answer.subject = f"job/{lease.job.id}"
+        self._until_answered(lambda: self._producer.record(answer))
+
+    def _report(self, run: str) -> None:
+        """Made when the job is completed already: whatever becomes of the report, nothing is trained or stored twice."""
+        try:
+            if not self._producer.flush(REPORT_WAIT_S):
+                raise Unreachable("the server has not taken the end of the run yet")
+            self._producer.record(store_report(self._book, Artifacts(self.home.artifacts), run))
+        except Fenced:
+            raise
+        except Exception as error:  # noqa: BLE001  a run without its report is complete all the same
+            _log.warning("The report of run %s was not made: %s. `guessbook report %s` makes it.", run, error, run)
 
     def _answer(self, ending: Ending, request: int, assignment: Assignment) -> Event | None:
         """None when the trainer leaves: the server sees that it is gone, and the next one takes the job up again."""
@@ -140,10 +187,11 @@ class Daemon:
 
     def _check_folder(self) -> None:
         """A trainer reads datasets from the data folder and leaves versions there: another folder's jobs would all fail here."""
-        theirs = self._book.status().home
-        if not self.home.is_at(theirs):
+        status = self._book.status()
+        log_id = self.home.log_id()  # the same folder may lie at another path for the server
+        if not (log_id and log_id == status.log_id) and not self.home.is_at(status.home):
             raise Invalid(
-                f"the server at {self.address} has another data folder: {theirs}, not {self.home.root}",
+                f"the server at {self.address} has another data folder: {status.home}, not {self.home.root}",
                 "Start the trainer with that --home, or with the --address of the server that has this one. No job was taken.",
             )
 

@@ -3,7 +3,8 @@
 GuessbookError
 └── TrainingError
     ├── UnusableModel    the base model is missing, or is not one that can be trained
-    └── UnusableExample  an example does not go into the model's chat template
+    ├── UnusableExample  an example does not go into the model's chat template
+    └── UnusableSetting  the job asks for something that this trainer does not have
 
 Each fails the job, not the trainer: it goes on with the next job.
 """
@@ -20,4 +21,8 @@ class UnusableModel(TrainingError):
 
 
 class UnusableExample(TrainingError):
+    pass
+
+
+class UnusableSetting(TrainingError):
     pass

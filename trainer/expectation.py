@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from peft import PeftModel
+from transformers import PreTrainedModel
 
 from guessbook.trainer.encoding import Collator, Encoded
 from guessbook.trainer.losses import example_means, token_losses, trained_logits, trained_positions
@@ -19,7 +20,7 @@ class Expectation:
 
 
 @torch.no_grad()
-def expectations(model: PeftModel, examples: Sequence[Encoded], pad_id: int) -> list[Expectation]:
+def expectations(model: PeftModel | PreTrainedModel, examples: Sequence[Encoded], pad_id: int) -> list[Expectation]:
     """Teacher-forced, one per example, in order. The model must be in eval mode."""
     batch = {name: tensor.to(model.device) for name, tensor in Collator(pad_id)(examples).items()}
     labels = batch["labels"]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from peft import PeftModel
 from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
 from guessbook.trainer.encoding import Encoded, Encoder
 
@@ -20,6 +20,7 @@ class Guess:
 
     text: str
     confidence: float
+    tokens: tuple[int, ...]  # the one that ended it included
 
 
 class TopProbabilities(LogitsProcessor):
@@ -37,11 +38,11 @@ class TopProbabilities(LogitsProcessor):
 class Guesser:
     """Greedy answers in batches."""
 
-    def __init__(self, model: PeftModel, encoder: Encoder) -> None:
+    def __init__(self, model: PeftModel | PreTrainedModel, encoder: Encoder) -> None:
         self.model = model
         self.encoder = encoder
         # The one it came with may ask for sampling or penalties, and fills in what a call leaves open.
-        model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call,assignment]
+        model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def guess(self, examples: Sequence[Encoded], limits: Sequence[int]) -> list[Guess]:
@@ -51,7 +52,7 @@ class Guesser:
         """
         prompts, mask = left_padded([example.prompt for example in examples], self.encoder.pad_id)
         watch = TopProbabilities()
-        output = self.model.generate(  # type: ignore[no-untyped-call]
+        output = self.model.generate(  # type: ignore[operator]
             input_ids=prompts.to(self.model.device),
             attention_mask=mask.to(self.model.device),
             generation_config=self._greedy(max(limits)),
@@ -59,13 +60,16 @@ class Guesser:
         )
         tokens = output[:, prompts.shape[1] :].tolist()
         probabilities = torch.stack(watch.columns, dim=1).tolist()
-        return [self._guess(*row) for row in zip(tokens, probabilities, limits, strict=True)]
+        return [self._cut(*row) for row in zip(tokens, probabilities, limits, strict=True)]
 
-    def _guess(self, tokens: list[int], probabilities: list[float], limit: int) -> Guess:
+    def as_guess(self, tokens: list[int], probabilities: list[float]) -> Guess:
+        """`tokens`: the guess up to what ended it, with the probability of each."""
+        text = cast(str, self.encoder.tokenizer.decode(tokens, skip_special_tokens=True))
+        return Guess(text, sum(probabilities) / len(probabilities), tuple(tokens))
+
+    def _cut(self, tokens: list[int], probabilities: list[float], limit: int) -> Guess:
         end = next((i + 1 for i, token in enumerate(tokens) if token in self.encoder.stop_ids), len(tokens))
-        length = min(end, limit)
-        text = cast(str, self.encoder.tokenizer.decode(tokens[:length], skip_special_tokens=True))
-        return Guess(text, sum(probabilities[:length]) / length)
+        return self.as_guess(tokens[: min(end, limit)], probabilities[: min(end, limit)])
 
     def _greedy(self, max_new_tokens: int) -> GenerationConfig:
         return GenerationConfig(  # type: ignore[no-untyped-call]

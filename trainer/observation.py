@@ -1,15 +1,19 @@
 """What is known of one example at one step, and how many of those go into an event. Knows no model and no training."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+import numpy as np
+import numpy.typing as npt
 
 from guessbook.proto.events_pb2 import ExamplesObserved, TrainingConfig
 from guessbook.store.dataset import Example
 from guessbook.trainer.encoding import Encoded
 from guessbook.trainer.expectation import Expectation
 from guessbook.trainer.guess import Guess
-from guessbook.trainer.normalise import normalise
+from guessbook.trainer.losses import half_precision
+from guessbook.trainer.scorer import Scorer, match
 
 MARGIN = 16  # tokens a guess may be longer than what is expected
 CHUNK_EXAMPLES = 256
@@ -20,30 +24,80 @@ LEARNED_LOSS = 0.5  # nats; for plain text, where no exact form exists
 
 @dataclass(frozen=True)
 class Tracked:
-    """A tracked example and how many tokens its guess may have."""
+    """An example that snapshots look at, and how many tokens its guess may have. One that is held out is never trained on."""
 
     example: Example
     encoded: Encoded
     limit: int
+    held_out: bool = False
 
 
 @dataclass(frozen=True)
 class Observation:
+    """`guess`: None where the example was only measured; `correct` is then that of the guess before.
+
+    `kept`: so many characters of the guess before begin this one.
+    """
+
     tracked: Tracked
-    guess: Guess
+    guess: Guess | None
     expectation: Expectation
+    correct: bool
+    kept: int = 0
 
     @property
-    def correct(self) -> bool:
-        example = self.tracked.example
+    def rest(self) -> str:
+        """The guess behind what is kept."""
+        return shown(self.guess.text)[self.kept :] if self.guess else ""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Whether an observation is right: by the job's scorer, and for plain text, where no exact form exists, by its loss."""
+
+    scorer: Scorer = match
+    learned_loss: float = LEARNED_LOSS
+
+    def right(self, tracked: Tracked, guess: Guess, expectation: Expectation) -> bool:
+        example = tracked.example
         if not example.prompt and not example.turns:
-            return self.expectation.loss < LEARNED_LOSS
-        return normalise(self.guess.text) == normalise(example.expected)
+            return expectation.loss < self.learned_loss
+        return self.scorer(guess.text, example.expected)
+
+
+@dataclass
+class LastGuesses:
+    """Each example's last guess in this run, as far as this process has recorded it: by the example's index."""
+
+    text: dict[int, str] = field(default_factory=dict)  # as it was recorded
+    tokens: dict[int, npt.NDArray[np.int32]] = field(default_factory=dict)
+    correct: dict[int, bool] = field(default_factory=dict)
+
+    def draft(self, tracked: Tracked) -> list[int]:
+        """The tokens of the example's last guess; none if there was none."""
+        tokens = self.tokens.get(tracked.example.index)
+        return [] if tokens is None else tokens.tolist()
+
+    def observe(self, judge: Judge, tracked: Tracked, guess: Guess | None, expectation: Expectation) -> Observation:
+        """One more observation, which is from now on the last of its example."""
+        index = tracked.example.index
+        if guess is None:
+            return Observation(tracked, None, expectation, self.correct.get(index, False))
+        text, before = shown(guess.text), self.text.get(index, "")
+        kept = len(before) if text.startswith(before) else same_beginning(before, text)
+        self.text[index] = text
+        self.tokens[index] = np.array(guess.tokens, dtype=np.int32)
+        self.correct[index] = judge.right(tracked, guess, expectation)
+        return Observation(tracked, guess, expectation, self.correct[index], kept)
+
+    def forget_texts(self) -> None:
+        """What was recorded last is not sure: the next guesses are recorded whole."""
+        self.text.clear()
 
 
 @dataclass
 class Tally:
-    """What a snapshot adds up to."""
+    """What a snapshot adds up to, of some examples."""
 
     examples: int = 0
     correct: int = 0
@@ -58,14 +112,25 @@ class Tally:
     def accuracy(self) -> float:
         return self.correct / self.examples
 
+    @property
+    def mean_loss(self) -> float:
+        return self.loss / self.examples if self.examples else 0.0
+
 
 def track(
-    examples: Sequence[Example], encoded: Sequence[Encoded], indices: Sequence[int], config: TrainingConfig
+    examples: Sequence[Example],
+    encoded: Sequence[Encoded],
+    indices: Sequence[int],
+    config: TrainingConfig,
+    *,
+    held_out: bool = False,
 ) -> list[Tracked]:
-    """The tracked examples, each with the longest guess it may have: the config's, else a little over what is expected."""
+    """The examples at these places, each with the longest guess it may have: the config's, else a little over what is expected."""
     return [
-        Tracked(examples[index], encoded[index], config.max_new_tokens or encoded[index].answer_length + MARGIN)
-        for index in indices
+        Tracked(
+            examples[place], encoded[place], config.max_new_tokens or encoded[place].answer_length + MARGIN, held_out
+        )
+        for place in indices
     ]
 
 
@@ -74,7 +139,7 @@ def chunks(observations: Iterable[Observation]) -> Iterator[list[Observation]]:
     chunk: list[Observation] = []
     size = 0
     for observation in observations:
-        bytes_ = len(shown(observation.guess.text).encode())
+        bytes_ = len(observation.rest.encode())
         if chunk and (len(chunk) == CHUNK_EXAMPLES or size + bytes_ > CHUNK_BYTES):
             yield by_index(chunk)
             chunk, size = [], 0
@@ -88,19 +153,28 @@ def by_index(chunk: list[Observation]) -> list[Observation]:
     return sorted(chunk, key=lambda observation: observation.tracked.example.index)
 
 
+def same_beginning(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
 def shown(guess: str) -> str:
     """A guess as it is recorded: at most 64 KiB of UTF-8, cut between two characters."""
     return guess.encode()[:GUESS_BYTES].decode(errors="ignore")
 
 
 def columns(chunk: Sequence[Observation], step: int) -> ExamplesObserved:
+    """The observations as an event. A column that would say nothing stays empty. Numbers have half precision, which is 3 digits."""
+    kept = [one.kept for one in chunk]
+    guessed = [one.guess is not None for one in chunk]
     return ExamplesObserved(
         step=step,
         example_index=[one.tracked.example.index for one in chunk],
-        guess=[shown(one.guess.text) for one in chunk],
-        loss=[one.expectation.loss for one in chunk],
-        token_accuracy=[one.expectation.token_accuracy for one in chunk],
+        guess=[one.rest for one in chunk],
+        loss=half_precision([one.expectation.loss for one in chunk]),
+        token_accuracy=half_precision([one.expectation.token_accuracy for one in chunk]),
         correct=[one.correct for one in chunk],
-        confidence=[one.guess.confidence for one in chunk],
-        expected_probability=[math.exp(-one.expectation.loss) for one in chunk],
+        confidence=half_precision([one.guess.confidence if one.guess else 0.0 for one in chunk]),
+        kept=kept if any(kept) else [],
+        guessed=[] if all(guessed) else guessed,
     )

@@ -6,7 +6,7 @@ The subscription's thread writes, the training thread reads: each is one assignm
 import enum
 import threading
 
-from guessbook.proto.events_pb2 import Event
+from guessbook.proto.events_pb2 import Event, ScheduleChanged
 from guessbook.proto.history_pb2 import Job
 
 
@@ -20,12 +20,16 @@ class Ending(enum.Enum):
 
 
 class Orders:
-    """Each request is the position of the event that made it, None if there is none. 0: known only from the job's state."""
+    """Each request is the position of the event that made it, None if there is none. 0: known only from the job's state.
+
+    `schedule` is that of the job's snapshots since it was changed; None: as the job's config says.
+    """
 
     def __init__(self, job: Job, leaving: threading.Event) -> None:
         self.pause = job.pending_position if job.pending == "pause" else None
         self.stop = job.pending_position if job.pending == "stop" else None
         self.snapshot = 0 if job.snapshot_pending else None
+        self.schedule: ScheduleChanged | None = None
         self._leaving = leaving
 
     def apply(self, event: Event) -> None:
@@ -36,6 +40,8 @@ class Orders:
             self.stop = event.position
         elif body == "snapshot_requested":
             self.snapshot = event.position
+        elif body == "schedule_changed":
+            self.schedule = event.schedule_changed
         elif body == "resume_requested":
             self.pause = self.stop = None
 

@@ -7,12 +7,16 @@ from guessbook.clients.client import Guessbook
 
 @dataclass
 class Progress:
-    """Accuracies are the share of tracked examples that are right, -1 where that is not known."""
+    """Accuracies are the share of tracked examples that are right, -1 where that is not known. Times are those of before this
+    process: of training, as its last steps let expect, and of snapshots.
+    """
 
     step: int = 0
     loss: float = 0.0
     baseline_accuracy: float = -1.0
     final_accuracy: float = -1.0
+    trained_s: float = 0.0
+    snapshots_s: float = 0.0
 
 
 @dataclass
@@ -29,7 +33,9 @@ def read_past(book: Guessbook, run: str) -> Past:
         return Past()
     known = book.run(run)
     accuracy = {
-        snapshot.step: snapshot.correct / snapshot.examples for snapshot in known.snapshots if snapshot.complete
+        snapshot.step: snapshot.correct / snapshot.examples
+        for snapshot in known.snapshots
+        if snapshot.complete and snapshot.examples
     }
     return Past(
         started=True,
@@ -38,5 +44,7 @@ def read_past(book: Guessbook, run: str) -> Past:
             loss=known.loss,
             baseline_accuracy=accuracy.get(0, -1.0),
             final_accuracy=accuracy.get(known.step, -1.0),
+            trained_s=known.step * known.seconds_per_step,
+            snapshots_s=sum(snapshot.seconds for snapshot in known.snapshots),
         ),
     )

@@ -1,9 +1,8 @@
 """How many steps a run has and at which of them a snapshot is due. Pure arithmetic."""
 
 import math
-import random
 
-from guessbook.proto.events_pb2 import TrainingConfig
+from guessbook.proto.events_pb2 import ScheduleChanged, TrainingConfig
 
 DEFAULT_STEPS = frozenset({10, 25, 50, 100, 250, 500, 1000, 2500})
 THEN_EVERY = 5000
@@ -18,21 +17,31 @@ def total_steps(config: TrainingConfig, examples: int) -> int:
     return math.ceil(steps_per_epoch * config.num_train_epochs)
 
 
-def snapshot_due(config: TrainingConfig, step: int, total: int) -> bool:
+def schedule_of(config: TrainingConfig) -> ScheduleChanged:
+    """What a config says of snapshots, in the form in which it may be changed later."""
+    return ScheduleChanged(
+        snapshots=config.snapshots,
+        snapshot_steps=config.snapshot_steps,
+        snapshot_budget_percent=config.snapshot_budget_percent,
+        snapshot_budget_seconds=config.snapshot_budget_seconds,
+    )
+
+
+def snapshot_due(schedule: ScheduleChanged | TrainingConfig, step: int, total: int) -> bool:
     """Whether the schedule asks for a snapshot after `step`. Steps 0 and `total` always have one, unless there are none."""
-    if not config.snapshots:
+    if not schedule.snapshots:
         return False
     if step in (0, total):
         return True
-    if config.snapshot_steps:
-        return step in config.snapshot_steps
+    if schedule.snapshot_steps:
+        return step in schedule.snapshot_steps
     return step in DEFAULT_STEPS or step % THEN_EVERY == 0
 
 
-def tracked_indices(config: TrainingConfig, examples: int) -> list[int]:
-    """The examples that snapshots look at, ascending: all, or a sample that depends on the seed alone."""
-    if not config.snapshots:
-        return []
-    if not config.tracked_examples or config.tracked_examples >= examples:
-        return list(range(examples))
-    return sorted(random.Random(config.seed).sample(range(examples), config.tracked_examples))
+def snapshots_ahead(schedule: ScheduleChanged, step: int, total: int) -> int:
+    """How many snapshots are due at `step` and later, the one at `total` left out."""
+    given = set(schedule.snapshot_steps) or DEFAULT_STEPS
+    ahead = sum(step <= one < total for one in given)
+    if not schedule.snapshot_steps:
+        ahead += max(0, (total - 1) // THEN_EVERY - (step - 1) // THEN_EVERY)
+    return ahead

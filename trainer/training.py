@@ -105,7 +105,9 @@ def training_arguments(config: TrainingConfig, total_steps: int, folder: Path) -
         logging_steps=1,
         logging_nan_inf_filter=False,  # a loss that is not a number is shown as what it is
         save_strategy="no",
-        report_to="none",
+        report_to=list(config.report_to) or "none",
+        run_name=folder.name,
+        project="guessbook",
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),

@@ -50,7 +50,7 @@ class Follower:
         self._job = job
         self._run = ""
         self._console = console
-        self._guesses: dict[int, str] = {}
+        self._guesses: dict[int, str] = {}  # the last one of each example, by its index
         self._changes: list[tuple[bool, int, str, str]] = []  # right now, index, guess before, guess now
         self._progress = Progress(
             TextColumn("training"),
@@ -89,6 +89,8 @@ class Follower:
                 self._start(event.run_started)
             elif body == "step_completed":
                 self._step(event.step_completed)
+            elif body == "snapshot_thinned":
+                self._say(f"step {event.snapshot_thinned.step}: {event.snapshot_thinned.reason}", "yellow")
             elif body == "examples_observed":
                 self._observe(event.examples_observed)
             elif body == "snapshot_completed":
@@ -119,14 +121,20 @@ class Follower:
             self._say(f"step {step.step}: loss {step.loss:.3f}")
 
     def _observe(self, observed: events_pb2.ExamplesObserved) -> None:
-        for index, guess, correct in zip(observed.example_index, observed.guess, observed.correct, strict=True):
-            before, now = self._guesses.get(index), wording.one_line(guess)
-            self._guesses[index] = now
+        told = zip(observed.example_index, observed.guess, observed.correct, strict=True)
+        for place, (index, rest, correct) in enumerate(told):
+            if observed.guessed and not observed.guessed[place]:
+                continue
+            before = self._guesses.get(index)
+            kept = observed.kept[place] if observed.kept else 0
+            now = self._guesses[index] = (before or "")[:kept] + rest
             if before is None or before != now:
-                self._changes.append((correct, index, before or "", now))
+                self._changes.append((correct, index, wording.one_line(before or ""), wording.one_line(now)))
 
     def _snapshot(self, snapshot: events_pb2.SnapshotCompleted) -> None:
         facts = f"right {snapshot.correct} of {snapshot.examples}, mean loss {snapshot.mean_loss:.2f}"
+        if snapshot.held_out:
+            facts += f"; held out {snapshot.held_out_correct} of {snapshot.held_out}, {snapshot.held_out_loss:.2f}"
         self._say(f"step {snapshot.step}: {facts}", "bold")
         changes = sorted(self._changes, key=lambda change: not change[0])  # those that became right first
         for correct, index, before, now in changes[:CHANGES_SHOWN]:

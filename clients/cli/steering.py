@@ -61,7 +61,7 @@ def _answer(
         for event in batch.events:
             body = event.WhichOneof("body") or ""
             started = started or body == "snapshot_started"
-            if body in answers and (started or not body.startswith("snapshot_")):
+            if body in answers and (started or event.causation == asked or not body.startswith("snapshot_")):
                 return event
         check_time()
     raise AssertionError("a subscription never ends")

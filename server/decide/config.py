@@ -1,7 +1,7 @@
 """A job's complete training config: what was asked, defaults for the rest, checked."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from guessbook.proto.events_pb2 import TrainingConfig
@@ -27,7 +27,14 @@ DEFAULTS = TrainingConfig(
     snapshots=True,
     tracked_examples=0,
     max_new_tokens=0,
+    scorer="match",
+    snapshot_budget_percent=0.0,
+    snapshot_budget_seconds=0.0,
+    learned_loss=0.5,
 )
+TEXT_TOLD = 200  # characters of a list in a message
+MIRRORS = ("tensorboard", "wandb", "mlflow", "trackio")
+TRACKED_IDS, TRACKED_IDS_BYTES = 10_000, 256 * 1024  # an event has no room for more
 
 _Rule = tuple[Callable[[Any], bool], str]
 
@@ -38,6 +45,10 @@ def _from(least: float, most: float) -> _Rule:
 
 def _above_0(most: float) -> _Rule:
     return (lambda value: 0 < value <= most), f"above 0 and at most {most}"
+
+
+def _is_sha256(value: str) -> bool:
+    return len(value) == 64 and set(value) <= set("0123456789abcdef")
 
 
 _share: _Rule = (lambda value: 0 <= value < 1, "at least 0 and under 1")
@@ -58,6 +69,19 @@ _RULES: dict[str, _Rule] = {
     "max_grad_norm": (lambda value: value >= 0 and math.isfinite(value), "a finite number, at least 0"),
     "max_new_tokens": _from(0, 16_777_216),
     "save_steps": _from(1, 1_000_000_000),
+    "scorer": (
+        lambda value: value.strip() == value != "",
+        "a scorer's name: match, number, contains or an installed one",
+    ),
+    "tracked_ids": (
+        lambda value: len(value) <= TRACKED_IDS and sum(len(one.encode()) for one in value) <= TRACKED_IDS_BYTES,
+        "at most 10,000 ids of 256 KiB in all",
+    ),
+    "held_out": (lambda value: not value or _is_sha256(value), "the SHA-256 of an uploaded file, in hex"),
+    "snapshot_budget_percent": _from(0, 10_000),
+    "snapshot_budget_seconds": _from(0, 1_000_000_000),
+    "learned_loss": _above_0(1000),
+    "report_to": (lambda value: set(value) <= set(MIRRORS), f"among {', '.join(MIRRORS)}"),
     "dtype": (lambda value: value in ("float32", "bfloat16"), "float32 or bfloat16"),
     "lr_scheduler_type": (
         lambda value: value in ("linear", "cosine", "constant", "constant_with_warmup"),
@@ -77,8 +101,15 @@ def complete(asked: TrainingConfig, base_model: str) -> TrainingConfig:
             "no base model is given",
             "Name one with --model: a Hugging Face id, a local folder or a .gguf file; or start the server with --base-model.",
         )
-    for name, (holds, meaning) in _RULES.items():
-        value = getattr(config, name)
-        if not holds(value):
-            raise Invalid(f"{name} is {value}; it must be {meaning}", "Submit it again with another value.")
+    check(config)
     return config
+
+
+def check(config: TrainingConfig, fields: Iterable[str] = tuple(_RULES)) -> None:
+    """Raises Invalid for the first of the fields that is out of its bounds."""
+    for name in fields:
+        value = getattr(config, name)
+        holds, meaning = _RULES[name]
+        if not holds(value):
+            told = value if isinstance(value, int | float | str) else ", ".join(value)[:TEXT_TOLD]
+            raise Invalid(f"{name} is {told}; it must be {meaning}", "Give it another value.")

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 from guessbook.projections.book import Book
 from guessbook.proto import events_pb2
 from guessbook.proto.events_pb2 import DatasetRegistered, DatasetRejected, Event, ExamplesRegistered
+from guessbook.server.decide.rejection import Invalid
 from guessbook.store.dataset import Dataset, Example, LineError
 
 CHUNK_EXAMPLES = 512
 CHUNK_CHARACTERS = 128 * 1024  # at most 4 bytes each
 TEXT_LIMIT = 16 * 1024  # characters; the file's exact bytes are an artifact
 ERRORS_LISTED = 1000
+IDS_NAMED = 5  # missing ids that a message names
 
 
 def line_errors(errors: Sequence[LineError]) -> Iterator[events_pb2.LineError]:
@@ -66,6 +68,36 @@ def register(book: Book, name: str, sha256: str, md5: str, size: int, dataset: D
         category=[cut(example.category) for example in chunk],
     )
     return [Event(subject=subject, examples_registered=columns)]
+
+
+def check_tracked(ids: Sequence[str], name: str, dataset: Dataset) -> None:
+    """Raises Invalid, which names them, if the dataset has no example of some of the ids."""
+    known = {example.id for example in dataset.examples} if ids else set()
+    missing = [identity for identity in ids if identity not in known]
+    if missing:
+        more = f" and {len(missing) - IDS_NAMED} more" if len(missing) > IDS_NAMED else ""
+        raise Invalid(
+            f"no example of {name} has the id {', '.join(missing[:IDS_NAMED])}{more}",
+            "Nothing was queued. Submit it again with --tracked-ids of examples that it has; --dry-run shows the first.",
+        )
+
+
+def held_out(trained: Dataset, held: Dataset, *, skip_bad_lines: bool) -> str:
+    """What is said of a held-out file, for a person. Raises Invalid if it can't be used as it is."""
+    if held.errors and not skip_bad_lines:
+        count, first = len(held.errors), held.errors[0]
+        raise Invalid(
+            f"{count:,} of {held.lines:,} lines of the held-out file can't be read; line {first.line}: {first.reason}",
+            "Nothing was queued. Mend them and submit it again, or leave them out with --skip-bad-lines.",
+        )
+    if not held.examples:
+        raise Invalid("the held-out file has no example", "Nothing was queued. Give it one, or submit without it.")
+    texts = {(example.prompt, example.expected) for example in trained.examples}
+    both = sum((example.prompt, example.expected) in texts for example in held.examples)
+    said = f"Held out: {len(held.examples):,} examples, which are watched and never trained on."
+    if both:
+        said += f" {both:,} of them are in the training data too: what is seen of those is no test."
+    return said
 
 
 def report(name: str, dataset: Dataset, *, skipped: bool) -> str:

@@ -1,16 +1,14 @@
 """The trainer's process against a real server: leases, answers, a bad job, a takeover."""
 
-import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
 
 import pytest
 import torch
 from server_process import ServerProcess
 from tiny_model import make_tiny_model
+from trainer_thread import PATIENCE_S, Working, submit
 
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import Fenced, Unreachable
@@ -25,9 +23,6 @@ from guessbook.proto.history_pb2 import (
     Job,
 )
 from guessbook.store.home import Home
-from guessbook.trainer.daemon import Daemon
-
-PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -47,46 +42,6 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def home(server: ServerProcess) -> Home:
     return server.home
-
-
-class Working:
-    """A trainer at work in a thread of its own."""
-
-    def __init__(self, home: Home, book: Guessbook, *, once: bool = False) -> None:
-        self.daemon = Daemon(home, book.address, "box", once=once)
-        self.error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.daemon.leave()
-        self.join()
-
-    def join(self) -> None:
-        self._thread.join(PATIENCE_S)
-        assert not self._thread.is_alive()
-
-    def _run(self) -> None:
-        try:
-            self.daemon.run()
-        except Fenced as error:
-            self.error = error
-
-
-def submit(book: Guessbook, home: Home, model: Path, **config: Any) -> str:
-    data = home.root / "sums.jsonl"
-    data.write_text("".join(json.dumps({"question": f"{i}+{i}?", "answer": str(2 * i)}) + "\n" for i in range(8)))
-    fields: dict[str, Any] = {
-        "base_model": str(model),
-        "max_steps": 6,
-        "save_steps": 2,
-        "snapshot_steps": [3],
-        "max_new_tokens": 4,
-    }
-    return book.submit(data, config=TrainingConfig(**(fields | config))).job.id
 
 
 def job(book: Guessbook, identity: str) -> Job:

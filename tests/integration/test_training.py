@@ -21,10 +21,11 @@ from guessbook.proto.history_pb2 import Job
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.dataset import Example, Turn
 from guessbook.store.home import Home
-from guessbook.trainer import checkpoint, snapshot
+from guessbook.trainer import checkpoint
 from guessbook.trainer.assignment import Assignment
 from guessbook.trainer.base_model import load_base_model
 from guessbook.trainer.encoding import Collator, Encoded, Encoder
+from guessbook.trainer.examiner import Examiner
 from guessbook.trainer.expectation import expectations
 from guessbook.trainer.guess import Guesser
 from guessbook.trainer.orders import Ending, Orders
@@ -174,16 +175,18 @@ def test_each_step_tells_its_examples_and_their_losses(undisturbed_run: tuple[Ho
 
 def test_snapshots_hold_every_tracked_example_once(undisturbed_run: tuple[Home, Book]) -> None:
     book = undisturbed_run[1]
-    assert [(s.step, s.reason) for s in book.bodies("snapshot_started")] == [
-        (0, "schedule"),
-        (2, "schedule"),
-        (5, "schedule"),
-        (STEPS, "end"),
+    assert [(s.step, s.reason, s.examples) for s in book.bodies("snapshot_started")] == [
+        (0, "schedule", 10),
+        (2, "schedule", 10),
+        (5, "schedule", 10),
+        (STEPS, "end", 10),
     ]
+    assert {s.engine for s in book.bodies("snapshot_started")} <= {"verify", "generate"}
     for observed, completed in zip(book.bodies("examples_observed"), book.bodies("snapshot_completed"), strict=True):
         assert list(observed.example_index) == list(range(10))
-        assert completed.mean_loss == pytest.approx(sum(observed.loss) / 10, rel=1e-5)
+        assert completed.mean_loss == pytest.approx(sum(observed.loss) / 10, rel=1e-3)  # 3 digits of each are recorded
         assert completed.correct == sum(observed.correct)
+        assert (completed.examples, completed.guessed, completed.held_out) == (10, 10, 0)
     losses = [completed.mean_loss for completed in book.bodies("snapshot_completed")]
     assert losses == sorted(losses, reverse=True)
 
@@ -259,6 +262,9 @@ def test_undisturbed_restores_random_states_modes_and_cache_use(model_folder: Pa
     next(iter(model.children())).eval()  # a mixed state, as some training code leaves it
     modes = [module.training for module in model.modules()]
     model.config.use_cache = False
+    base: Any = model.get_base_model()
+    base.generation_config.update(do_sample=True, temperature=2.0)
+    settings = base.generation_config
 
     def draws() -> tuple[float, float, float]:
         return random.random(), float(np.random.rand()), float(torch.rand(1))
@@ -268,6 +274,8 @@ def test_undisturbed_restores_random_states_modes_and_cache_use(model_folder: Pa
             draws()
             assert not any(module.training for module in model.modules())
             model.config.use_cache = True
+            assert not base.generation_config.do_sample
+            base.generation_config = model.generation_config = None  # type: ignore[assignment]
             raise RuntimeError("on the way")
 
     set_seed(1)
@@ -278,6 +286,7 @@ def test_undisturbed_restores_random_states_modes_and_cache_use(model_folder: Pa
     assert draws() == expected
     assert [module.training for module in model.modules()] == modes
     assert model.config.use_cache is False
+    assert base.generation_config is settings is model.generation_config
 
 
 def test_a_snapshot_that_fails_is_recorded_and_training_goes_on(
@@ -290,7 +299,7 @@ def test_a_snapshot_that_fails_is_recorded_and_training_goes_on(
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(snapshot, "expectations", full)
+    monkeypatch.setattr(Examiner, "examine", full)
     home, book = Home(tmp_path), Book()
     assert assign(home, model_folder, tiny_config(snapshot_steps=[99]), book).carry_out() == (Ending.COMPLETED, 0)
     failed = book.bodies("snapshot_failed")
@@ -497,7 +506,7 @@ def test_the_version_loads_with_plain_peft(
     encoder = Encoder(load_base_model(str(model_folder), "float32", tmp_path).tokenizer, 64)
     encoded = [encoder.encode(example) for example in EXAMPLES]
     losses = [expected.loss for expected in expectations(model, encoded, encoder.pad_id)]
-    assert losses == pytest.approx(list(book.bodies("examples_observed")[-1].loss), rel=1e-4)
+    assert losses == pytest.approx(list(book.bodies("examples_observed")[-1].loss), rel=1e-3)
 
 
 def test_bfloat16_trains_too(model_folder: Path, tmp_path: Path) -> None:

@@ -50,3 +50,36 @@ def test_what_nobody_can_mean_is_refused(field: str, value: Any) -> None:
 def test_what_people_train_with_is_taken() -> None:
     asked = TrainingConfig(num_train_epochs=0.5, max_grad_norm=0.0, weight_decay=0.1, max_length=131_072, lora_r=256)
     assert complete(asked, "some/model").lora_r == 256
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("scorer", ""),
+        ("scorer", " match"),
+        ("held_out", "facts.jsonl"),
+        ("snapshot_budget_percent", -1.0),
+        ("snapshot_budget_percent", math.nan),
+        ("snapshot_budget_seconds", math.inf),
+        ("learned_loss", 0.0),
+        ("tracked_ids", ["x" * 200] * 2000),
+        ("report_to", ["tensorboard", "facebook"]),
+    ],
+)
+def test_what_a_snapshot_cannot_be_is_refused(field: str, value: Any) -> None:
+    with pytest.raises(Invalid, match=field):
+        complete(TrainingConfig(**{field: value}), "some/model")
+
+
+def test_what_a_snapshot_can_be_is_taken() -> None:
+    config = complete(
+        TrainingConfig(
+            scorer="my_package.bleu",
+            held_out="0" * 64,
+            snapshot_budget_percent=5.0,
+            tracked_ids=["e1", "e2"],
+            report_to=["wandb"],
+        ),
+        "some/model",
+    )
+    assert (config.scorer, config.learned_loss, config.snapshot_budget_seconds) == ("my_package.bleu", 0.5, 0.0)

@@ -8,10 +8,12 @@ from made_events import numbered
 from guessbook.projections import book as book_fold
 from guessbook.projections.book import Book
 from guessbook.proto import events_pb2 as e
+from guessbook.proto.control_pb2 import ChangeScheduleRequest
 from guessbook.proto.events_pb2 import Event
+from guessbook.server.decide import config as config_rules
 from guessbook.server.decide import jobs, trainers
 from guessbook.server.decide.jobs import Decision
-from guessbook.server.decide.rejection import Forbidden, Missing, Refused, Superseded
+from guessbook.server.decide.rejection import Forbidden, Invalid, Missing, Refused, Superseded
 
 HERE = Event(subject="trainer/t", trainer_connected=e.TrainerConnected(epoch=1))
 QUEUED = Event(
@@ -103,6 +105,52 @@ def test_without_a_name_the_one_that_waits_for_resume_is_meant() -> None:
 def test_a_command_to_a_trainer_that_is_away_says_so() -> None:
     gone = Event(subject="trainer/t", trainer_lost=e.TrainerLost(epoch=1))
     assert "trainer is away" in jobs.pause(_book(HERE, QUEUED, LEASED, gone), "a").message
+
+
+SCHEDULED = Event(
+    subject="job/a",
+    job_queued=e.JobQueued(
+        name="a.jsonl", dataset="d", config=config_rules.complete(e.TrainingConfig(snapshot_steps=[5, 9]), "some/model")
+    ),
+)
+
+
+def test_a_change_of_the_schedule_leaves_what_is_not_asked_for() -> None:
+    book = _book(HERE, SCHEDULED, LEASED)
+    decision = jobs.change_schedule(book, ChangeScheduleRequest(snapshot_budget_percent=5))
+    (event,) = decision.events
+    told = e.ScheduleChanged(snapshots=True, snapshot_steps=[5, 9], snapshot_budget_percent=5)
+    assert event.schedule_changed == told
+    assert "at the next step" in decision.message
+    config = _after(book, decision).jobs.jobs["a"].config
+    assert (list(config.snapshot_steps), config.snapshot_budget_percent) == ([5, 9], 5)
+    assert config.lora_r == 16
+
+
+def test_the_steps_of_a_schedule_are_replaced_or_those_of_the_default() -> None:
+    book = _book(HERE, SCHEDULED, LEASED)
+    (event,) = jobs.change_schedule(book, ChangeScheduleRequest(snapshot_steps=[7, 3, 7], snapshots=False)).events
+    assert event.schedule_changed == e.ScheduleChanged(snapshots=False, snapshot_steps=[3, 7])
+    (event,) = jobs.change_schedule(book, ChangeScheduleRequest(default_steps=True)).events
+    assert event.schedule_changed == e.ScheduleChanged(snapshots=True)
+
+
+def test_a_schedule_can_be_changed_before_a_job_runs_but_not_when_it_is_over() -> None:
+    change = ChangeScheduleRequest(job="a", snapshot_steps=[1])
+    assert "when it trains" in jobs.change_schedule(_book(SCHEDULED), change).message
+    with pytest.raises(Refused, match="has completed; it can't be changed"):
+        jobs.change_schedule(_book(HERE, SCHEDULED, LEASED, COMPLETED), change)
+    with pytest.raises(Refused, match="no job is running"):
+        jobs.change_schedule(_book(SCHEDULED), ChangeScheduleRequest(snapshot_steps=[1]))
+
+
+def test_a_change_that_changes_nothing_is_no_event_and_one_out_of_bounds_is_refused() -> None:
+    book = _book(HERE, SCHEDULED, LEASED)
+    assert not jobs.change_schedule(book, ChangeScheduleRequest(snapshot_steps=[9, 5])).events
+    with pytest.raises(Invalid, match="snapshot_budget_percent is -1"):
+        jobs.change_schedule(book, ChangeScheduleRequest(snapshot_budget_percent=-1))
+    with pytest.raises(Invalid, match="both"):
+        jobs.change_schedule(book, ChangeScheduleRequest(snapshot_steps=[1], default_steps=True))
 
 
 def test_a_lease_goes_to_one_and_asking_again_gives_the_same() -> None:

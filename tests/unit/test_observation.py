@@ -1,4 +1,4 @@
-import math
+"""What is known of one example at one step, and how it goes into events."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,19 @@ from guessbook.trainer import observation
 from guessbook.trainer.encoding import Encoded
 from guessbook.trainer.expectation import Expectation
 from guessbook.trainer.guess import Guess
-from guessbook.trainer.observation import MARGIN, Observation, Tally, Tracked, chunks, columns, shown, track
-from guessbook.trainer.snapshot import BATCH_ROWS, BATCH_TOKENS, batches
+from guessbook.trainer.observation import (
+    MARGIN,
+    Judge,
+    LastGuesses,
+    Observation,
+    Tally,
+    Tracked,
+    chunks,
+    columns,
+    shown,
+    track,
+)
+from guessbook.trainer.scorer import contains
 
 
 def tracked(index: int, prompt: str = "p", expected: str = "yes", *, length: int = 5, limit: int = 8) -> Tracked:
@@ -18,8 +29,17 @@ def tracked(index: int, prompt: str = "p", expected: str = "yes", *, length: int
     return Tracked(Example(index, str(index), prompt, expected), encoded, limit)
 
 
-def seen(index: int, guess: str, loss: float = 1.0, *, prompt: str = "p") -> Observation:
-    return Observation(tracked(index, prompt), Guess(guess, 0.5), Expectation(loss, 0.25))
+def seen(
+    index: int,
+    guess: str | None,
+    loss: float = 1.0,
+    *,
+    prompt: str = "p",
+    last: LastGuesses | None = None,
+    judge: Judge | None = None,
+) -> Observation:
+    told = None if guess is None else Guess(guess, 0.5, (1, 2))
+    return (last or LastGuesses()).observe(judge or Judge(), tracked(index, prompt), told, Expectation(loss, 0.25))
 
 
 def test_a_guess_is_right_when_it_equals_the_expected_answer_after_normalisation() -> None:
@@ -27,9 +47,14 @@ def test_a_guess_is_right_when_it_equals_the_expected_answer_after_normalisation
     assert not seen(0, "yes it is").correct
 
 
-def test_plain_text_is_right_under_a_loss_of_one_half() -> None:
+def test_another_scorer_decides_otherwise() -> None:
+    assert seen(0, "yes it is", judge=Judge(contains)).correct
+
+
+def test_plain_text_is_right_under_a_loss_of_one_half_or_of_what_the_job_says() -> None:
     assert seen(0, "anything", 0.49, prompt="").correct
     assert not seen(0, "yes", 0.5, prompt="").correct
+    assert seen(0, "anything", 0.9, prompt="", judge=Judge(learned_loss=1.0)).correct
 
 
 def test_columns_have_one_entry_for_each_observation() -> None:
@@ -37,10 +62,61 @@ def test_columns_have_one_entry_for_each_observation() -> None:
     assert event.step == 25
     assert list(event.example_index) == [1, 4]
     assert list(event.guess) == ["yes", "no"]
+    assert list(event.loss) == [2.0, 0.0]
     assert list(event.correct) == [True, False]
     assert list(event.token_accuracy) == [0.25, 0.25]
     assert list(event.confidence) == [0.5, 0.5]
-    assert list(event.expected_probability) == pytest.approx([math.exp(-2), 1.0])
+    # What would say nothing is left out.
+    assert not event.expected_probability
+    assert not event.kept
+    assert not event.guessed
+
+
+def test_numbers_have_three_digits() -> None:
+    (loss,) = columns([seen(0, "yes", 1.2345678)], step=1).loss
+    assert loss == pytest.approx(1.2345678, rel=1e-3)
+    assert float(np.float16(loss)) == loss
+
+
+def test_of_a_guess_only_what_is_new_is_recorded_and_all_of_it_can_be_read_back() -> None:
+    told = ["The capital is Lyon", "The capital is Paris", "The capital is Paris", "", "Paris", "Paris 🗼", "Pâris"]
+    last, before = LastGuesses(), ""
+    parts = []
+    for step, guess in enumerate(told):
+        event = columns([seen(0, guess, last=last), seen(1, f"other {step}", last=last)], step)
+        kept = event.kept[0] if event.kept else 0
+        parts.append((kept, event.guess[0]))
+        before = before[:kept] + event.guess[0]
+        assert before == guess
+    assert parts == [(0, told[0]), (15, "Paris"), (20, ""), (0, ""), (0, "Paris"), (5, " 🗼"), (1, "âris")]
+
+
+def test_an_example_that_is_only_measured_keeps_its_guess_for_the_next_time() -> None:
+    last = LastGuesses()
+    columns([seen(0, "yes", last=last)], 0)
+    event = columns([seen(0, None, 0.5, last=last), seen(1, None, last=last)], 1)
+    assert list(event.guessed) == [False, False]
+    assert list(event.guess) == ["", ""]
+    assert list(event.correct) == [True, False]  # as at the last guess
+    assert not event.kept
+    event = columns([seen(0, "yes and no", last=last)], 2)
+    assert (list(event.kept), list(event.guess)) == ([3], [" and no"])
+    assert last.draft(tracked(0)) == [1, 2]
+    assert last.draft(tracked(1)) == []
+
+
+def test_after_a_failure_guesses_are_recorded_whole() -> None:
+    last = LastGuesses()
+    seen(0, "yes", last=last)
+    last.forget_texts()
+    assert seen(0, "yes", last=last).rest == "yes"
+
+
+def test_what_is_kept_of_a_long_guess_counts_as_it_was_recorded() -> None:
+    last = LastGuesses()
+    seen(0, "é" * 40_000, last=last)
+    again = seen(0, "é" * 50_000, last=last)
+    assert (again.kept, again.rest) == (32_768, "")
 
 
 def test_chunks_hold_at_most_256_examples_in_order_of_index() -> None:
@@ -73,19 +149,5 @@ def test_tally_adds_up() -> None:
     tally = Tally()
     for one in (seen(0, "yes", 1.0), seen(1, "no", 3.0)):
         tally.add(one)
-    assert (tally.examples, tally.correct, tally.loss, tally.accuracy) == (2, 1, 4.0, 0.5)
-
-
-def test_batches_hold_everything_once_and_stay_within_their_bounds() -> None:
-    examples = [tracked(index, length=3 + index % 700, limit=10) for index in range(300)]
-    parts = list(batches(examples))
-    assert sorted(one.example.index for part in parts for one in part) == list(range(300))
-    for part in parts:
-        widest = max(len(one.encoded.input_ids) + one.limit for one in part)
-        assert len(part) <= BATCH_ROWS
-        assert widest * len(part) <= BATCH_TOKENS
-
-
-def test_an_example_wider_than_a_batch_goes_alone() -> None:
-    wide = tracked(0, length=BATCH_TOKENS + 1)
-    assert [len(part) for part in batches([tracked(1), wide])] == [1, 1]
+    assert (tally.examples, tally.correct, tally.mean_loss, tally.accuracy) == (2, 1, 2.0, 0.5)
+    assert Tally().mean_loss == 0

@@ -1,6 +1,13 @@
 import threading
 
-from guessbook.proto.events_pb2 import Event, PauseRequested, ResumeRequested, SnapshotRequested, StopRequested
+from guessbook.proto.events_pb2 import (
+    Event,
+    PauseRequested,
+    ResumeRequested,
+    ScheduleChanged,
+    SnapshotRequested,
+    StopRequested,
+)
 from guessbook.proto.history_pb2 import Job
 from guessbook.trainer.orders import Ending, Orders
 
@@ -42,3 +49,11 @@ def test_a_trainer_that_is_told_to_exit_answers_a_pause_first() -> None:
     assert orders.ending() == (Ending.LEFT, 0)
     orders.apply(Event(position=3, pause_requested=PauseRequested()))
     assert orders.ending() == (Ending.PAUSED, 3)
+
+
+def test_the_last_change_of_the_schedule_counts() -> None:
+    orders = Orders(Job(), threading.Event())
+    assert not orders.schedule
+    for steps in ([5], [7, 9]):
+        orders.apply(Event(schedule_changed=ScheduleChanged(snapshots=True, snapshot_steps=steps)))
+    assert orders.schedule == ScheduleChanged(snapshots=True, snapshot_steps=[7, 9])

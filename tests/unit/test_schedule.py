@@ -1,5 +1,5 @@
-from guessbook.proto.events_pb2 import TrainingConfig
-from guessbook.trainer.schedule import snapshot_due, total_steps, tracked_indices
+from guessbook.proto.events_pb2 import ScheduleChanged, TrainingConfig
+from guessbook.trainer.schedule import schedule_of, snapshot_due, snapshots_ahead, total_steps
 
 
 def config(**fields: object) -> TrainingConfig:
@@ -24,7 +24,6 @@ def test_a_given_schedule_replaces_the_default_but_not_start_and_end() -> None:
 
 def test_no_snapshots_means_none_at_all() -> None:
     assert due(config(snapshots=False), 60) == []
-    assert tracked_indices(config(snapshots=False), 5) == []
 
 
 def test_total_steps_counts_a_last_smaller_batch_and_accumulation() -> None:
@@ -34,11 +33,16 @@ def test_total_steps_counts_a_last_smaller_batch_and_accumulation() -> None:
     assert total_steps(config(max_steps=7), 10) == 7
 
 
-def test_tracked_examples_are_all_or_a_sample_that_the_seed_decides() -> None:
-    assert tracked_indices(config(), 3) == [0, 1, 2]
-    assert tracked_indices(config(tracked_examples=9), 3) == [0, 1, 2]
-    sample = tracked_indices(config(tracked_examples=5), 100)
-    assert sample == sorted(set(sample))
-    assert len(sample) == 5
-    assert sample == tracked_indices(config(tracked_examples=5), 100)
-    assert sample != tracked_indices(config(tracked_examples=5, seed=2), 100)
+def test_the_snapshots_ahead_are_counted_without_the_last_one() -> None:
+    for schedule in (ScheduleChanged(), ScheduleChanged(snapshot_steps=[2, 5, 5, 99, 12_000])):
+        schedule.snapshots = True
+        for step, total in [(10, 60), (11, 60), (5000, 20_000), (5001, 20_001), (1, 4999), (2, 3)]:
+            due = [one for one in range(step, total) if snapshot_due(schedule, one, total)]
+            assert snapshots_ahead(schedule, step, total) == len(due)
+
+
+def test_a_config_says_its_schedule() -> None:
+    asked = config(snapshot_steps=[3], snapshot_budget_percent=5.0, snapshot_budget_seconds=60.0)
+    assert schedule_of(asked) == ScheduleChanged(
+        snapshots=True, snapshot_steps=[3], snapshot_budget_percent=5.0, snapshot_budget_seconds=60.0
+    )
