@@ -4,6 +4,9 @@ import random
 
 FIRST_S, LONGEST_S = 0.2, 5.0
 
+# Its own: this may run in a thread of a training program, whose random numbers are not to be disturbed.
+_random = random.Random()
+
 
 class Backoff:
     """Pauses that double from attempt to attempt, each shortened by a random part: many clients that lost one server don't come back in step."""
@@ -15,7 +18,7 @@ class Backoff:
         """Seconds to wait before the next attempt."""
         pause_s = self._pause_s
         self._pause_s = min(pause_s * 2, LONGEST_S)
-        return pause_s * random.uniform(0.5, 1.0)
+        return pause_s * _random.uniform(0.5, 1.0)
 
     def reset(self) -> None:
         """The server answered."""

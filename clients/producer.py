@@ -19,7 +19,7 @@ import grpc
 
 from guessbook.clients.backoff import Backoff
 from guessbook.clients.connection import Token, channel, translate
-from guessbook.clients.errors import GuessbookError, Invalid, SpoolFull, Unreachable
+from guessbook.clients.errors import Fenced, GuessbookError, Invalid, SpoolFull, Unreachable
 from guessbook.proto import events_pb2, log_pb2, raw_pb2
 from guessbook.store.spool import NoRoom, Spool
 
@@ -81,6 +81,7 @@ class Producer:
         self._unacknowledged = len(self._spool)
         self._acknowledged = 0  # the highest sequence the server has
         self._closing = False
+        self._set_aside = False  # the spool, since its log is no more
         self._welcome = threading.Event()
         self._cancel: Callable[[], object] = lambda: None  # ends the stream that is open
         self._spooler = threading.Thread(target=self._spool_events, name="producer-spool", daemon=True)
@@ -170,7 +171,10 @@ class Producer:
         for thread in (self._spooler, self._streamer):
             if thread.ident:
                 thread.join()
-        self._spool.close()
+        if self._set_aside:
+            self._spool.set_aside()
+        else:
+            self._spool.close()
         return clean
 
     # ---- the spool thread ----
@@ -257,6 +261,9 @@ class Producer:
         try:
             for answer in call:
                 if answer.HasField("welcome"):
+                    if self._spool.log_id not in ("", answer.welcome.log_id):
+                        self._outdated(answer.welcome.log_id)
+                        return
                     self._welcomed(answer.welcome)
                     welcome.set()
                 else:
@@ -272,7 +279,8 @@ class Producer:
     def _requests(
         self, window: threading.Semaphore, welcome: threading.Event, ended: threading.Event
     ) -> Iterator[raw_pb2.AppendRequest]:
-        yield raw_pb2.AppendRequest(hello=log_pb2.Hello(producer=self.name, epoch=self.epoch, trainer=self._trainer))
+        hello = log_pb2.Hello(producer=self.name, epoch=self.epoch, trainer=self._trainer, log_id=self._spool.log_id)
+        yield raw_pb2.AppendRequest(hello=hello)
         welcome.wait()
         sent = self._acknowledged
         while not ended.is_set():
@@ -292,9 +300,21 @@ class Producer:
 
     def _welcomed(self, welcome: log_pb2.Welcome) -> None:
         self.epoch = welcome.epoch
-        self._spool.join(welcome.last_sequence)
+        self._spool.join(welcome.last_sequence, welcome.log_id)
         self._acknowledge(welcome.last_sequence)
         self._welcome.set()
+
+    def _outdated(self, log_id: str) -> None:
+        """The server has another log than the one that the spool's numbers belong to: sent into it, events could be lost or stored twice."""
+        with self._changed:
+            self._set_aside = True
+        self._fail(
+            Fenced(
+                f"the server at {self.address} has the log {log_id} now, restored from a backup or another one; "
+                f"{self.name} wrote to the log {self._spool.log_id}, and nothing more of that is sent",
+                f"Start it again: it begins anew. What the server had not taken is kept in {self._spool.aside} for you to look at.",
+            )
+        )
 
     def _acknowledge(self, sequence: int) -> None:
         self._spool.acknowledge(sequence)

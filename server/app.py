@@ -15,11 +15,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from guessbook.projections.fold import UnknownEvent
-from guessbook.proto import artifacts_pb2, control_pb2, events_pb2, history_pb2, log_pb2
+from guessbook.proto import artifacts_pb2, control_pb2, events_pb2, history_pb2, log_pb2, safety_pb2
 from guessbook.proto.artifacts_pb2_grpc import add_ArtifactsServicer_to_server
 from guessbook.proto.control_pb2_grpc import add_ControlServicer_to_server
 from guessbook.proto.events_pb2 import Event
 from guessbook.proto.history_pb2_grpc import add_HistoryServicer_to_server
+from guessbook.proto.safety_pb2_grpc import add_SafetyServicer_to_server
 from guessbook.server import logs
 from guessbook.server.artifacts_service import ArtifactsService
 from guessbook.server.attendance import Attendance
@@ -32,6 +33,7 @@ from guessbook.server.live_book import LiveBook, now_us
 from guessbook.server.log_service import LogService, add_log_service
 from guessbook.server.metrics import MetricsPage
 from guessbook.server.notary import Notary
+from guessbook.server.safety import Safety
 from guessbook.server.streams import Streams
 from guessbook.server.tokens import ROLES, BadTokens, Tokens
 from guessbook.server.version_folders import VersionFolders
@@ -43,9 +45,11 @@ from guessbook.store.log import Append, Log
 
 SERVICES = [
     service.full_name
-    for module in (log_pb2, control_pb2, history_pb2, artifacts_pb2)
+    for module in (log_pb2, control_pb2, history_pb2, artifacts_pb2, safety_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
+# What changes the folders of versions.
+FOLDER_EVENTS = frozenset({"version_created", "version_noted", "version_deleted", "version_restored", "latest_moved"})
 OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),  # of a client; a batch has at most 2 MiB
     ("grpc.max_send_message_length", 16 * 1024 * 1024),  # what clients take
@@ -102,6 +106,7 @@ class Server:
         self._attendance.watch_absent()
         self._folders.want(self._live.book)
         self._notary.watch()
+        self._safety.start()
         await self._grpc.start()
         for service in ["", *SERVICES]:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
@@ -124,6 +129,8 @@ class Server:
         add_ControlServicer_to_server(control, self._grpc)
         add_HistoryServicer_to_server(HistoryService(self._live, self._home), self._grpc)
         add_ArtifactsServicer_to_server(ArtifactsService(self._artifacts), self._grpc)
+        self._safety = Safety(self._live, self._home, self._artifacts, self._folders)
+        add_SafetyServicer_to_server(self._safety.service, self._grpc)
         reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], self._grpc)
 
     async def _record_start(self) -> None:
@@ -144,6 +151,7 @@ class Server:
         self._streams.stop()  # producers and subscribers go on with the next server
         await self._grpc.stop(STOP_GRACE_S)  # no new calls; commands under way get the answer of their commit
         self._attendance.close()
+        await self._safety.close()
         await self._folders.settled()
         self._live.fold.close()
         if self._metrics_page:
@@ -158,7 +166,7 @@ class Server:
         self._stopping.set()
 
     def _follow(self, events: Sequence[Event]) -> None:
-        if any(event.HasField("version_created") for event in events):
+        if any(event.WhichOneof("body") in FOLDER_EVENTS for event in events):
             self._folders.want(self._live.book)
 
 

@@ -10,12 +10,13 @@ from guessbook.proto import control_pb2
 from guessbook.proto.control_pb2_grpc import ControlServicer
 from guessbook.proto.history_pb2 import Example as ExampleView
 from guessbook.proto.history_pb2 import Job
+from guessbook.server.archiving import Archiving
 from guessbook.server.context import Context, actor_of
 from guessbook.server.decide import config as config_rules
-from guessbook.server.decide import datasets, jobs
+from guessbook.server.decide import datasets, external, jobs
 from guessbook.server.decide import tokens as token_rules
 from guessbook.server.decide.jobs import Decision
-from guessbook.server.decide.rejection import Unauthenticated
+from guessbook.server.decide.rejection import Invalid, Unauthenticated
 from guessbook.server.live_book import LiveBook, now_us
 from guessbook.server.streams import Streams
 from guessbook.server.tokens import ROLES, Token, Tokens, role_name
@@ -36,6 +37,7 @@ class ControlService(ControlServicer):
         self._base_model = base_model
         self._tokens = tokens
         self._streams = streams
+        self._archiving = Archiving(live)
         self._token_commands = asyncio.Lock()  # they are few, and each must see what the one before did
 
     async def SubmitJob(self, request: control_pb2.SubmitJobRequest, context: Context) -> control_pb2.SubmitJobResponse:
@@ -43,6 +45,12 @@ class ControlService(ControlServicer):
         dataset = await asyncio.to_thread(read_dataset, self._artifacts.path(request.dataset))
         rejected = not dataset.examples or (bool(dataset.errors) and not request.skip_bad_lines)
         answer = _found(request, dataset, rejected)
+        held_out = None
+        if not rejected:
+            datasets.check_tracked(request.config.tracked_ids, request.name, dataset)
+            held_out = await self._held_out(request)
+        if held_out:
+            answer.report += "\n" + datasets.held_out(dataset, held_out[1], skip_bad_lines=request.skip_bad_lines)
         if request.dry_run:
             return answer
         actor = actor_of(context)
@@ -52,12 +60,24 @@ class ControlService(ControlServicer):
             return answer
         config = config_rules.complete(request.config, self._base_model)
         await self._register(actor, request, dataset, md5, size)
+        if held_out:
+            await self._register(actor, *held_out)
         decision, _ = await self._live.decide(
             actor, lambda book: jobs.queue(book, now_us(), request.name, request.dataset, request.priority, config)
         )
         answer.report += f"\n{decision.message}"
         answer.job.MergeFrom(views.job(self._live.book, decision.job) or Job())
         return answer
+
+    async def _held_out(
+        self, request: control_pb2.SubmitJobRequest
+    ) -> tuple[control_pb2.SubmitJobRequest, Dataset, str, int] | None:
+        """The held-out file, as `_register` takes it; None if there is none."""
+        held_out = control_pb2.SubmitJobRequest(name=f"{request.name} (held out)", dataset=request.config.held_out)
+        if not held_out.dataset:
+            return None
+        md5, size = await asyncio.to_thread(self._measure, held_out.dataset)
+        return held_out, await asyncio.to_thread(read_dataset, self._artifacts.path(held_out.dataset)), md5, size
 
     async def _register(
         self, actor: str, request: control_pb2.SubmitJobRequest, dataset: Dataset, md5: str, size: int
@@ -87,10 +107,37 @@ class ControlService(ControlServicer):
     async def TakeSnapshot(self, request: control_pb2.JobCommand, context: Context) -> control_pb2.CommandResponse:
         return await self._command(context, lambda book: jobs.snapshot(book, request.job))
 
+    async def ChangeSchedule(
+        self, request: control_pb2.ChangeScheduleRequest, context: Context
+    ) -> control_pb2.CommandResponse:
+        return await self._command(context, lambda book: jobs.change_schedule(book, request))
+
+    async def StartJob(self, request: control_pb2.StartJobRequest, context: Context) -> control_pb2.LeaseJobResponse:
+        asked, actor = request.job, actor_of(context)
+        external.config(asked.config)  # said before anything is recorded
+        md5, size = await asyncio.to_thread(self._measure, asked.dataset)
+        dataset = await asyncio.to_thread(read_dataset, self._artifacts.path(asked.dataset))
+        if not dataset.examples or (dataset.errors and not asked.skip_bad_lines):
+            raise Invalid(datasets.report(asked.name, dataset, skipped=False))
+        held_out = await self._held_out(asked)
+        await self._register(actor, asked, dataset, md5, size)
+        if held_out:
+            await self._register(actor, *held_out)
+        decision, _ = await self._live.decide(
+            actor,
+            lambda book: external.start(
+                book, now_us(), request.trainer, request.epoch, asked.name, asked.dataset, asked.priority, asked.config
+            ),
+        )
+        return self._leased(decision)
+
     async def LeaseJob(self, request: control_pb2.LeaseJobRequest, context: Context) -> control_pb2.LeaseJobResponse:
         decision, _ = await self._live.decide(
             actor_of(context), lambda book: jobs.lease(book, request.trainer, request.epoch)
         )
+        return self._leased(decision)
+
+    def _leased(self, decision: Decision) -> control_pb2.LeaseJobResponse:
         job = views.job(self._live.book, decision.job)
         if job is None:
             return control_pb2.LeaseJobResponse()
@@ -125,6 +172,11 @@ class ControlService(ControlServicer):
             )
             await self._live.append(Append([event], actor_of(context)))
             return control_pb2.RevokeTokenResponse(token=_told(self._tokens[request.name]))
+
+    async def ArchiveHistory(
+        self, request: control_pb2.ArchiveHistoryRequest, context: Context
+    ) -> control_pb2.ArchiveHistoryResponse:
+        return await self._archiving.archive(request, actor_of(context))
 
     async def _command(self, context: Context, decide: Decide) -> control_pb2.CommandResponse:
         decision, receipt = await self._live.decide(actor_of(context), decide)

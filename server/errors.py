@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 
 from guessbook.projections.examples import UnknownSort
 from guessbook.projections.fold import UnknownEvent
+from guessbook.projections.names import Unknown
 from guessbook.server import logs
 from guessbook.server.context import Context, known_caller
 from guessbook.server.decide import rejection
@@ -45,6 +46,11 @@ TABLE: dict[type[Exception], tuple[grpc.StatusCode, str]] = {
     errors.Malformed: (grpc.StatusCode.INVALID_ARGUMENT, "Leave to the log what is the log's to give."),
     errors.LogFull: (grpc.StatusCode.RESOURCE_EXHAUSTED, _ROOM),
     errors.LogFailed: (grpc.StatusCode.UNAVAILABLE, "The server stops; start it again when the disk is well."),
+    errors.NotArchived: (grpc.StatusCode.FAILED_PRECONDITION, "Nothing was changed; the log is as it was."),
+    errors.HistoryAbsent: (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "Nothing is lost as long as that file is kept somewhere.",
+    ),
     errors.Contradicted: (grpc.StatusCode.DATA_LOSS, "Keep the signed checkpoint, and run `guessbook verify`."),
     frame.DamagedFrame: (grpc.StatusCode.DATA_LOSS, _DAMAGE),
     artifacts.MissingArtifact: (grpc.StatusCode.NOT_FOUND, "Upload it first."),
@@ -56,6 +62,7 @@ TABLE: dict[type[Exception], tuple[grpc.StatusCode, str]] = {
     # The health service leaves a method out.
     NotImplementedError: (grpc.StatusCode.UNIMPLEMENTED, "Use another method; reflection lists them."),
     UnknownSort: (grpc.StatusCode.INVALID_ARGUMENT, ""),
+    Unknown: (grpc.StatusCode.NOT_FOUND, ""),
     UnknownEvent: (grpc.StatusCode.UNIMPLEMENTED, ""),
 }
 

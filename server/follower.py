@@ -7,6 +7,7 @@ reached it.
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -14,11 +15,13 @@ from guessbook.projections import book as book_fold
 from guessbook.projections.book import Book
 from guessbook.proto.events_pb2 import Event
 from guessbook.server.past_books import PastBooks
+from guessbook.server.saved_books import SavedBooks
 from guessbook.store.log import Log
 
 SLICE = 256  # events folded between two turns of the loop: about a millisecond
 HELD = 16_384  # committed events kept in memory for the fold; beyond, it reads them from the log
 FAR_BEHIND = 250_000  # events; then producers wait for the fold
+POLL_S = 1.0  # a wake-up that was lost costs this much, and never an event
 TURN_S = 0.001  # how long the fold leaves the loop to producers that wait for acks
 
 _log = logging.getLogger(__name__)
@@ -34,18 +37,17 @@ class Follower:
     def __init__(
         self,
         log: Log,
+        saved: SavedBooks,
         busy: Callable[[], bool],
         on_fold: Callable[[Sequence[Event]], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._log = log
+        self._saved = saved
         self._busy = busy
         self._on_fold = on_fold
         self.kept = PastBooks()
-        self.book = Book()
-        for event in log.read_all():
-            self.book = book_fold.apply(self.book, event)
-            self.kept.pass_by(self.book)
+        self.book = self._fold_log()
         self.committed = self.book.position
         self._held: deque[Event] = deque()
         self._moved = asyncio.Event()
@@ -53,6 +55,7 @@ class Follower:
         self._task = asyncio.create_task(self._run())
         self._on_failure = on_failure
         self._task.add_done_callback(self._ended)
+        self._saving: asyncio.Task[None] | None = None
 
     def put(self, events: Sequence[Event]) -> None:
         """Takes the events of a commit, in the order of commits."""
@@ -65,7 +68,7 @@ class Follower:
     async def reached(self, position: int) -> None:
         """Waits until the book is at a position or behind it. The position must be in the log."""
         while self.book.position < position:
-            await self.moved()
+            await self.moved(POLL_S)
 
     async def caught_up(self) -> Book:
         """The book with everything that is committed by now."""
@@ -89,6 +92,28 @@ class Follower:
     def close(self) -> None:
         self._task.cancel()
 
+    def save(self) -> None:
+        """Saves the books if that is worth it, when nothing is folded any more."""
+        if self._saved.due_at_stop(self.book.position):
+            self._saved.save([*self.kept.books, self.book])
+
+    def _fold_log(self) -> Book:
+        """The book at the head: from the nearest saved one on, or from the log's first event."""
+        began, saved = time.perf_counter(), self._saved.load()
+        self.kept.restore(saved)
+        book = saved[-1].fork() if saved else Book()
+        begin = book.position
+        for event in self._log.read_all(begin + 1):
+            book = book_fold.apply(book, event)
+            self.kept.pass_by(book)
+            if book.position == self._saved.wanted_cut:
+                self._saved.save_cut(book.fork())
+        took = time.perf_counter() - began
+        _log.info(
+            "the book is at position %d; %d events were folded in %.2f s", book.position, book.position - begin, took
+        )
+        return book
+
     def _ended(self, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()
         if error:
@@ -103,8 +128,14 @@ class Follower:
                 for events in await self._next():
                     self._fold(events)
                     await asyncio.sleep(0)
+                    self._save_if_due()
                     while self._busy() and self.committed - self.book.position < FAR_BEHIND // 2:
                         await asyncio.sleep(TURN_S)
+
+    def _save_if_due(self) -> None:
+        if self._saved.due(self.book.position) and (self._saving is None or self._saving.done()):
+            books = [*self.kept.books, self.book.fork()]
+            self._saving = asyncio.create_task(asyncio.to_thread(self._saved.save, books))
 
     async def _next(self) -> list[list[Event]]:
         """The next slices to fold: from memory if they are there, else from the log."""

@@ -19,7 +19,9 @@ from guessbook.server.decide.jobs import Decision
 from guessbook.server.decide.rejection import Invalid, Missing, Refused
 from guessbook.server.follower import Follower
 from guessbook.server.metrics import Metrics, Sizes
+from guessbook.server.saved_books import SavedBooks
 from guessbook.store.errors import LogFailed, WrongPosition
+from guessbook.store.home import Home
 from guessbook.store.log import Append, Log, Receipt
 from guessbook.store.producers import ProducerState
 from guessbook.store.writer import Writer
@@ -38,8 +40,13 @@ class LiveBook:
         self._asked: OrderedDict[int, Book] = OrderedDict()
         self.followers: list[Callable[[Sequence[Event]], None]] = []  # called with events when they are in the book
         self._unanswered = 0  # appends of producers
+        self._saved = SavedBooks(log, Home(log.folder.parent).cache)
         self.fold = Follower(
-            log, self._busy, self._tell, lambda error: on_failure(LogFailed(f"the fold failed: {error!r}"))
+            log,
+            self._saved,
+            self._busy,
+            self._tell,
+            lambda error: on_failure(LogFailed(f"the fold failed: {error!r}")),
         )
         self._writer = Writer(
             log,
@@ -74,6 +81,14 @@ class LiveBook:
 
     async def join(self, producer: str, epoch: int) -> ProducerState:
         return await asyncio.wrap_future(self._writer.join(producer, epoch))
+
+    async def save_cut(self, book: Book) -> None:
+        """Saves a past book beside the archive that is about to end at its position. Raises OSError."""
+        await asyncio.to_thread(self._saved.save_cut, book)
+
+    async def drop_archived(self) -> int:
+        """Takes some of the frames that were archived out of the log; how many there were. Raises LogErrors."""
+        return await asyncio.wrap_future(self._writer.drop_archived())
 
     async def decide(self, actor: str, decide: Callable[[Book], Decision]) -> tuple[Decision, Receipt | None]:
         """Decides on the newest state and appends what follows, unless something came in between: then it decides again.
@@ -114,6 +129,7 @@ class LiveBook:
         """Commits what waits and closes the log."""
         self._writer.close()
         self.fold.close()
+        self.fold.save()
         self.log.close()
 
     async def _position(self, at: At) -> int | None:

@@ -15,7 +15,7 @@ from guessbook.server import logs
 from guessbook.server.attendance import Attendance
 from guessbook.server.context import Context, actor_of
 from guessbook.server.decide import trainers
-from guessbook.server.decide.rejection import Invalid
+from guessbook.server.decide.rejection import Invalid, Superseded
 from guessbook.server.live_book import LiveBook
 from guessbook.server.notary import Notary
 from guessbook.server.verification import verify_log
@@ -38,6 +38,12 @@ class LogService(LogServicer):
         self, request_iterator: AsyncIterator[raw_pb2.AppendRequest], context: Context
     ) -> AsyncIterator[log_pb2.AppendResponse]:
         hello = await _hello(request_iterator)
+        if hello.log_id not in ("", self._live.log.log_id):
+            yield log_pb2.AppendResponse(welcome=log_pb2.Welcome(log_id=self._live.log.log_id))  # so that it knows why
+            raise Superseded(
+                f"producer {hello.producer} wrote to the log {hello.log_id}; this is {self._live.log.log_id}, restored from a backup or another one",
+                "Begin anew, with an empty spool and without a log id. What this log lacks of it has to be done again.",
+            )
         state = await self._live.join(hello.producer, hello.epoch)
         is_trainer = hello.HasField("trainer")
         acks: Acks = asyncio.Queue(WAITING_BATCHES)
@@ -46,7 +52,10 @@ class LogService(LogServicer):
             if is_trainer:
                 await self._attendance.arrived(hello.producer, _trainer(hello, state.epoch))
             welcome = log_pb2.Welcome(
-                epoch=state.epoch, last_sequence=state.last_sequence, head=self._live.fold.committed
+                epoch=state.epoch,
+                last_sequence=state.last_sequence,
+                head=self._live.fold.committed,
+                log_id=self._live.log.log_id,
             )
             yield log_pb2.AppendResponse(welcome=welcome)
             while (item := await acks.get()) is not None:

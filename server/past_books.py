@@ -4,6 +4,7 @@ A kept book shares everything with its neighbours but what changed between them,
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 from guessbook.projections.book import Book
 
@@ -19,6 +20,15 @@ class PastBooks:
         self._every = every
         self._most = most
 
+    @property
+    def books(self) -> list[Book]:
+        """The kept books, ascending. Nobody may change them."""
+        return self._books.copy()
+
+    def restore(self, books: Sequence[Book]) -> None:
+        """Keeps books that were kept before, ascending. Nobody else may change them. Behind what can't be read any more, the first must stay."""
+        self._books = list(books)
+
     def pass_by(self, book: Book) -> None:
         """Keeps the book if the last kept one is far enough behind it. Called with ascending positions."""
         last = self._books[-1].position if self._books else 0
@@ -26,7 +36,7 @@ class PastBooks:
             return
         self._books.append(book.fork())
         if len(self._books) > self._most:
-            del self._books[::2]
+            del self._books[1::2]
             self._every *= 2
 
     def before(self, position: int) -> Book:

@@ -1,20 +1,19 @@
-"""Lays out each version as a folder that plain PEFT loads: models/versions/vNNN_YYYYMMDD_slug/ with metadata.json, and the `latest` link.
+"""Lays out each version as a folder that plain PEFT loads: models/versions/vNNN_YYYYMMDD_slug/ with metadata.json, and the `latest` link. The folder of a
+deleted version is in models/trash/.
 
 The folders are a view: they are made from the log and the artifacts, and can be made again at any time.
 """
 
 import asyncio
-import json
 import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from guessbook.projections.book import Book
+from guessbook.projections.version_metadata import metadata_text
 from guessbook.proto.history_pb2 import Version
 from guessbook.store.artifacts import Artifacts, DamagedArtifact, MissingArtifact, sync_folder
 from guessbook.store.home import Home
@@ -22,46 +21,7 @@ from guessbook.store.home import Home
 _log = logging.getLogger(__name__)
 
 
-def metadata(book: Book, version: Version) -> dict[str, Any]:
-    """What metadata.json says. Numbers are as the log has them; accuracies are null where no snapshot was taken."""
-    dataset = book.datasets.by_sha256.get(version.dataset)
-    run = book.runs.by_id.get(version.run)
-    config = run.run.config if run else None
-    baseline = version.baseline_accuracy if version.baseline_accuracy >= 0 else None
-    final = version.final_accuracy if version.final_accuracy >= 0 else None
-    improved = final - baseline if final is not None and baseline is not None else None
-    return {
-        "version": version.name,
-        "created": datetime.fromtimestamp(version.created_at_us / 1e6, tz=UTC).isoformat(),
-        "parent_version": version.parent or None,
-        "base_model": version.base_model,
-        "training_data": {
-            "file": dataset.name if dataset else None,
-            "examples": dataset.count if dataset else None,
-            "md5": dataset.md5 if dataset else None,
-            "sha256": version.dataset,
-        },
-        "training_config": {
-            "learning_rate": config.learning_rate if config else None,
-            "lora_r": config.lora_r if config else None,
-            "steps": version.steps,
-            "final_loss": round(version.final_loss, 6),
-        },
-        "performance": {
-            "baseline_accuracy": _rounded(baseline),
-            "final_accuracy": _rounded(final),
-            "improvement": _rounded(improved),
-        },
-        "evolution_data": f"run/{version.run}",
-        "notes": "",
-    }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)
-
-
-def lay_out(home: Home, artifacts: Artifacts, version: Version, told: dict[str, Any]) -> Path:
+def lay_out(home: Home, artifacts: Artifacts, version: Version, told: str) -> Path:
     """Makes the version's folder, whole or not at all, and returns it. Does nothing where it is there already.
 
     Raises MissingArtifact, DamagedArtifact.
@@ -80,7 +40,7 @@ def lay_out(home: Home, artifacts: Artifacts, version: Version, told: dict[str, 
                     out.write(block)
                 out.flush()
                 os.fsync(out.fileno())
-        (temporary / "metadata.json").write_text(json.dumps(told, indent=2) + "\n")
+        (temporary / "metadata.json").write_text(told)
         temporary.chmod(0o755)
         sync_folder(temporary)
         temporary.rename(folder)
@@ -91,12 +51,36 @@ def lay_out(home: Home, artifacts: Artifacts, version: Version, told: dict[str, 
     return folder
 
 
+def tell(folder: Path, told: str) -> None:
+    """Replaces the folder's metadata.json if it says something else."""
+    file = folder / "metadata.json"
+    if file.read_text() == told:
+        return
+    temporary = file.with_name(f".{file.name}-{os.getpid()}")
+    temporary.write_text(told)
+    temporary.replace(file)
+
+
+def throw_away(home: Home, name: str) -> None:
+    """Moves a deleted version's folder to the trash, where an older one of that name gives way to it."""
+    folder, place = home.versions / name, home.trash / name
+    if not folder.exists():
+        return
+    home.trash.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(place, ignore_errors=True)  # a view, made from the artifacts
+    folder.rename(place)
+
+
 def point_latest(home: Home, name: str) -> None:
-    """Moves the `latest` link in one step: at no moment is there none."""
+    """Moves the `latest` link in one step: at no moment is there none. An empty name takes it away."""
+    latest = home.versions / "latest"
+    if not name:
+        latest.unlink(missing_ok=True)
+        return
     link = home.versions / f".latest-{os.getpid()}"
     link.unlink(missing_ok=True)
     link.symlink_to(name)
-    link.rename(home.versions / "latest")
+    link.rename(latest)
 
 
 def _inside(folder: Path, relative: str) -> Path:
@@ -112,12 +96,13 @@ class VersionFolders:
     def __init__(self, home: Home, artifacts: Artifacts) -> None:
         self._home = home
         self._artifacts = artifacts
-        self._wanted: list[tuple[Version, dict[str, Any]]] = []
+        self._wanted: tuple[list[tuple[Version, str]], str] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def want(self, book: Book) -> None:
-        """Lays out all versions of the book that are not there yet."""
-        self._wanted = [(version, metadata(book, version)) for version in book.versions.versions]
+        """Has all folders be as the book has them."""
+        versions = [(version, metadata_text(book, version)) for version in book.versions.versions]
+        self._wanted = versions, book.versions.latest
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
@@ -128,14 +113,19 @@ class VersionFolders:
 
     async def _run(self) -> None:
         while self._wanted:
-            work, self._wanted = self._wanted, []
-            await asyncio.to_thread(self._lay_out_all, work)
+            (versions, latest), self._wanted = self._wanted, None
+            await asyncio.to_thread(self._lay_out_all, versions)
+            if latest and not (self._home.versions / latest).exists():
+                _log.error("latest is %s, which has no folder; the link stays where it is", latest)
+            elif versions:
+                await asyncio.to_thread(point_latest, self._home, latest)
 
-    def _lay_out_all(self, work: Sequence[tuple[Version, dict[str, Any]]]) -> None:
+    def _lay_out_all(self, work: Sequence[tuple[Version, str]]) -> None:
         for version, told in work:
             try:
-                lay_out(self._home, self._artifacts, version, told)
+                if version.deleted_at_us:
+                    throw_away(self._home, version.name)
+                else:
+                    tell(lay_out(self._home, self._artifacts, version, told), told)
             except (OSError, ValueError, MissingArtifact, DamagedArtifact):
                 _log.exception("%s has no folder; the version itself is safe in the log", version.name)
-            else:
-                point_latest(self._home, version.name)

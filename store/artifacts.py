@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 BLOCK = 1024 * 1024
+LATELY_S = 24 * 3600.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -77,6 +78,15 @@ class Artifacts:
             yield block
         if digest.hexdigest() != sha256:
             raise DamagedArtifact(f"{self.path(sha256)} has SHA-256 {digest.hexdigest()}: its bytes were changed")
+
+    def remove(self, sha256: str) -> bool:
+        """Removes a file that nothing refers to. False: it isn't there, or was stored so lately that what will refer to it may be on its way."""
+        place = self.place(sha256)
+        if not place.exists() or place.stat().st_mtime > time.time() - LATELY_S:
+            return False
+        place.unlink()
+        sync_folder(place.parent)
+        return True
 
     def place(self, sha256: str) -> Path:
         """Where a file of that content belongs. Raises MissingArtifact for what is no SHA-256."""

@@ -10,6 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,6 +18,7 @@ import lmdb
 
 from guessbook.store.artifacts import sync_folder
 from guessbook.store.errors import LogFailed, LogFull, LogInUse, NotALog
+from guessbook.store.home import LOG_ID
 
 FORMAT = b"guessbook log 1"
 MAP_BYTES = 64 * 1024**3  # address space, not disk
@@ -24,6 +26,15 @@ MAX_READERS = 1024
 RESERVE_BYTES = 16 * 1024**2  # of free disk; more than one commit can take
 # Locks and memory maps don't hold what LMDB needs on these.
 UNSAFE_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "afs"})
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which log it is. A restored one is another log with the same beginning: it has its own id, and keeps its origin's for the hash chain."""
+
+    log_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    origin: str = ""  # the id of the log that the chain began in; empty: this one
+    first_epoch: int = 0  # that no producer's epoch of the log before has reached
 
 
 class Environment:
@@ -34,7 +45,7 @@ class Environment:
         self._folder = folder
         self._pid = os.getpid()
         if not folder.exists():
-            _create(folder, map_bytes)
+            create(folder, map_bytes, Identity())
         self._lock = _lock(folder)
         try:
             self.env = lmdb.open(str(folder), map_size=map_bytes, max_dbs=8, max_readers=MAX_READERS, create=False)
@@ -48,6 +59,8 @@ class Environment:
             with self.env.begin() as transaction:
                 found = transaction.get(b"format", db=meta)
                 self.log_id = (transaction.get(b"log_id", db=meta) or b"").decode()
+                self.origin = (transaction.get(b"origin", db=meta) or b"").decode() or self.log_id
+                self.first_epoch = int(transaction.get(b"first_epoch", db=meta) or 0)
             if found != FORMAT:
                 raise NotALog(f"{folder} holds {found!r}, this program reads {FORMAT!r}")
         except lmdb.Error as error:
@@ -97,6 +110,14 @@ def refuse_network(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) ->
         raise NotALog(f"{folder} lies on {found}, where a log isn't safe; put the data folder on a local disk")
 
 
+def _tell(file: Path, log_id: str) -> None:
+    """For programs that mustn't open the log, and may know which one it is."""
+    with file.open("w") as out:
+        out.write(log_id + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+
+
 def _lock(folder: Path) -> TextIO:
     lock = (folder / "writer.lock").open("w")
     try:
@@ -107,7 +128,7 @@ def _lock(folder: Path) -> TextIO:
     return lock
 
 
-def _create(folder: Path, map_bytes: int) -> None:
+def create(folder: Path, map_bytes: int, identity: Identity) -> None:
     """Makes a log beside its place, whole and durable, and renames it into it: a crash leaves a log or none."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", suffix=".new", dir=folder.parent))
@@ -119,9 +140,13 @@ def _create(folder: Path, map_bytes: int) -> None:
         env.open_db(b"subjects", dupsort=True, dupfixed=True)
         with env.begin(write=True) as transaction:
             transaction.put(b"format", FORMAT, db=meta)
-            transaction.put(b"log_id", str(uuid.uuid4()).encode(), db=meta)
+            transaction.put(b"log_id", identity.log_id.encode(), db=meta)
+            if identity.origin:
+                transaction.put(b"origin", identity.origin.encode(), db=meta)
+                transaction.put(b"first_epoch", str(identity.first_epoch).encode(), db=meta)
         env.sync(True)
         env.close()
+        _tell(temporary / LOG_ID, identity.log_id)
         sync_folder(temporary)
         temporary.rename(folder)
         sync_folder(folder.parent)

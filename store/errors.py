@@ -9,6 +9,8 @@ LogError
 ├── Malformed         events that break the log's rules
 ├── LogFull           no room on the disk or in the map; reading goes on
 ├── LogInUse          another process has the log open
+├── NotArchived       the log's beginning can't be archived as was asked
+├── HistoryAbsent     the archive that holds these positions is not in its place
 ├── Contradicted      the log is not what a signed checkpoint says it was
 ├── NotALog           the folder holds something else, or a newer format
 └── LogFailed         a commit failed in a way that must not be tried again; the server stops
@@ -59,6 +61,19 @@ class NotALog(LogError):
 
 class LogFailed(LogError):
     pass
+
+
+class NotArchived(LogError):
+    pass
+
+
+class HistoryAbsent(LogError):
+    def __init__(self, first: int, last: int, file: str, sha256: str) -> None:
+        super().__init__(
+            f"the positions {first} to {last} were archived in {file} (SHA-256 {sha256}), and that file is not there. "
+            f"Put it back, or ask from position {last + 1} on; everything from there on is here."
+        )
+        self.last = last
 
 
 class Contradicted(LogError):

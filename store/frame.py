@@ -130,10 +130,10 @@ def _raw(body: bytes, codec: int, raw_size: int, key: int) -> bytes:
         return body
     if codec != _ZSTD:
         raise DamagedFrame(key, f"unknown codec {codec}")
-    # A frame's own declared size is what gets allocated: compare it before (python-zstandard#332).
-    if zstandard.frame_content_size(body) != raw_size:
-        raise DamagedFrame(key, "its two sizes differ")
     try:
+        # A frame's own declared size is what gets allocated: compare it before (python-zstandard#332).
+        if zstandard.frame_content_size(body) != raw_size:
+            raise DamagedFrame(key, "its two sizes differ")
         return _codecs.decompress.decompress(body, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise DamagedFrame(key, str(error)) from error

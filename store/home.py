@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_ADDRESS = "127.0.0.1:7430"
+LOG_ID = "log_id"  # a file in the log's folder
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,10 @@ class Home:
     @classmethod
     def default(cls) -> "Home":
         return cls(Path(os.environ.get("GUESSBOOK_HOME") or "guessbook-data").absolute())
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.yaml"
 
     @property
     def log(self) -> Path:
@@ -54,6 +59,16 @@ class Home:
         return self.root / "models" / "versions"
 
     @property
+    def trash(self) -> Path:
+        """The folders of deleted versions; made again from the artifacts when one is restored."""
+        return self.root / "models" / "trash"
+
+    @property
+    def backups(self) -> Path:
+        """The first place of backups; it is on the disk of the data folder."""
+        return self.root / "backups"
+
+    @property
     def checkpoints(self) -> Path:
         """One folder a run."""
         return self.root / "checkpoints"
@@ -76,6 +91,23 @@ class Home:
     def address_file(self) -> Path:
         """Where a running server says how to reach it, as `host:port`."""
         return self.root / "server.address"
+
+    @property
+    def users_lock(self) -> Path:
+        """Shared by the processes that use this folder's embedded server, for as long as they do."""
+        return self.root / "server.users"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by the process that looks for a server here, and starts one if there is none."""
+        return self.root / "server.start"
+
+    def log_id(self) -> str:
+        """Which log lies here; empty where there is none, or one that doesn't tell."""
+        try:
+            return (self.log / LOG_ID).read_text().strip()
+        except FileNotFoundError:
+            return ""
 
     def is_at(self, root: str) -> bool:
         """Whether this is the data folder that another process of this machine has at that path."""

@@ -11,8 +11,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from guessbook.proto.events_pb2 import Event
-from guessbook.store.frame import DamagedFrame
+from guessbook.proto import log_pb2
+from guessbook.proto.events_pb2 import Event, Events
+from guessbook.store.frame import DamagedFrame, Frame
 
 SUBJECT_LIMIT = 400  # bytes; LMDB takes keys of up to 511
 KEY = 8
@@ -108,6 +109,22 @@ def about(event: Event, subjects: Sequence[str]) -> bool:
     if not subjects:
         return True
     return any(event.subject.startswith(name) if name.endswith("/") else event.subject == name for name in subjects)
+
+
+def filtered(found: Frame, from_position: int, subjects: Sequence[str]) -> log_pb2.Frame | None:
+    """The part of a frame that is asked for; its events tell their positions themselves."""
+    position = found.first_position
+    kept = log_pb2.Frame(first_position=position, recorded_at_us=found.message.recorded_at_us)
+    for part in found.message.parts:
+        chosen = Events()
+        for event in part.events.events:
+            if position >= from_position and about(event, subjects):
+                event.position = position
+                chosen.events.append(event)
+            position += 1
+        if chosen.events:
+            kept.parts.append(log_pb2.Part(actor=part.actor, count=len(chosen.events), events=chosen))
+    return kept if kept.parts else None
 
 
 def _lost(name: bytes, position: int) -> DamagedFrame:

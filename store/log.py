@@ -12,23 +12,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from guessbook.proto import log_pb2
-from guessbook.proto.events_pb2 import Event, Events
+from guessbook.proto.events_pb2 import Event, Events, HistoryArchived
 from guessbook.store import frame
 from guessbook.store.environment import MAP_BYTES, Environment
 from guessbook.store.errors import (
+    FencedEpoch,
+    HistoryAbsent,
     LogError,
     LogFailed,
     Malformed,
+    NotArchived,
     TooLarge,
     WrongPosition,
 )
-from guessbook.store.index import SUBJECT_LIMIT, SubjectIndex, about, position_key, position_of
+from guessbook.store.index import SUBJECT_LIMIT, SubjectIndex, about, filtered, position_key
 from guessbook.store.producers import Producers, ProducerState, StoredBatch
+from guessbook.store.stored_frames import StoredFrames
 
 EVENT_LIMIT = 1024 * 1024  # bytes of one event
 BATCH_LIMIT = 2 * 1024 * 1024  # bytes of the events of one append
 TIDY_COMMITS = 1000
+DROP_FRAMES = 1000  # of one transaction: others wait for it
 READ_BYTES = 128 * 1024  # what one read transaction copies out, at least one frame: what each stalled subscriber costs
 
 
@@ -48,6 +52,8 @@ class Append:
     epoch: int = 0
     sequence: int = 0
     raw: bytes = b""
+    # With its own event: from this commit on these frames are read from their archive.
+    archive: HistoryArchived | None = None
 
     def __post_init__(self) -> None:
         if not self.raw:
@@ -101,15 +107,21 @@ class Log:
 
     def _open(self) -> None:
         opened = self._environment
-        self._env, self._frames = opened.env, opened.frames
-        self.log_id, self.genesis_hash = opened.log_id, frame.genesis(opened.log_id)
+        self._env, self._table = opened.env, opened.frames
+        self._frames = StoredFrames(self.folder, opened.frames, self._env.open_db(b"meta", create=False))
+        self.log_id, self.genesis_hash = opened.log_id, frame.genesis(opened.origin)
         self.index = SubjectIndex(opened.subjects, opened.subject_heads)
-        self._producers = Producers(opened.producers, opened.batches)
+        self._first_epoch = opened.first_epoch
+        self._producers = Producers(opened.producers, opened.batches, opened.first_epoch)
         with self._env.begin() as transaction:
             last = self._last_frame(transaction)
+            self.archived_to = self._frames.archived_to(transaction)
+            self._frames.remove_unfinished(transaction)
         self.head = Head(0, self.genesis_hash, 0) if last is None else _head_after(last)
         self._commits = 0
         self._decisive = self.head.position  # the last event about anything but a run; after opening it may be any
+        while self.archived_to and self.drop_archived():
+            pass  # a crash came before all of them were taken out of the table
 
     def close(self) -> None:
         self._environment.close()
@@ -135,9 +147,13 @@ class Log:
                     after += answer.count
                     decisive = after if append.decisive else decisive
             head = self._store(transaction, stored, now_us)
+            archived = [append.archive for append in stored if append.archive]
+            for told in archived:
+                self._frames.put_archive(transaction, told)
         events = _recorded(stored, self.head.position + 1, now_us)
         with self._appended:
             self.head, self._decisive = head, decisive
+            self.archived_to = archived[-1].last_position if archived else self.archived_to
             self._appended.notify_all()
         self._commits += 1
         if self._commits % TIDY_COMMITS == 0:
@@ -149,10 +165,21 @@ class Log:
         with self._environment.writing() as transaction:
             return self._producers.join(transaction, producer, epoch)
 
+    def drop_archived(self, most: int = DROP_FRAMES) -> int:
+        """Takes frames that are read from their archive out of the table; how many there were. Raises LogFull, LogFailed."""
+        with self._environment.writing() as transaction:
+            return self._frames.drop_archived(transaction, most)
+
     def _admit(self, transaction: Any, append: Append, first_position: int, decisive: int) -> Receipt | LogError:
         try:
             _check(append)
+            if append.archive:
+                self._check_archive(transaction, append.archive)
             if append.producer:
+                if append.epoch <= self._first_epoch:
+                    raise FencedEpoch(
+                        f"producer {append.producer} has not joined this log; epoch {append.epoch} was never given"
+                    )
                 known = self._producers.known(transaction, append.producer, append.epoch, append.sequence, append.raw)
                 if known:
                     return Receipt(known.first_position, known.count, duplicate=True)
@@ -174,10 +201,21 @@ class Log:
         first_position = self.head.position + 1
         parts = [frame.Part(append.actor, len(append.events), append.raw) for append in appends]
         data, chain_hash = frame.encode(first_position, now_us, parts, self.head.chain_hash)
-        if not transaction.put(position_key(first_position), data, append=True, db=self._frames):
+        if not transaction.put(position_key(first_position), data, append=True, db=self._table):
             raise LogFailed(f"the log holds frames behind position {first_position} already")
         self.index.add(transaction, first_position, set().union(*(append.subjects for append in appends)))
         return Head(self.head.position + sum(part.count for part in parts), chain_hash, now_us)
+
+    def _check_archive(self, transaction: Any, told: HistoryArchived) -> None:
+        if told.first_position != self.archived_to + 1:
+            raise NotArchived(
+                f"the log is archived up to position {self.archived_to}; {told.file} doesn't go on from there"
+            )
+        if not (self.archive_folder / told.file).is_file():
+            raise NotArchived(f"there is no {told.file} in {self.archive_folder}")
+        last = next(self._found_frames(transaction, told.last_position, ()), None)
+        if last is None or (last.last_position, last.chain_hash) != (told.last_position, told.chain_hash_after):
+            raise NotArchived(f"{told.file} ends elsewhere than a frame of this log")
 
     # ---- reading: any thread ----
 
@@ -208,7 +246,7 @@ class Log:
                 break
             if not subjects and found.first_position >= from_position:
                 raw.append(found.raw)
-            elif part := _filtered(found, from_position, subjects):
+            elif part := filtered(found, from_position, subjects):
                 raw.append(part.SerializeToString())
         return raw, after
 
@@ -219,11 +257,16 @@ class Log:
         after = max(from_position, 1)
         size = 0
         with self._env.begin(buffers=True) as transaction:
-            for found in self._found_frames(transaction, after, subjects):
-                frames.append(found)
-                size += len(found.raw)
-                if size >= max_bytes:
-                    return frames, max(after, found.last_position + 1)
+            try:
+                for found in self._found_frames(transaction, after, subjects):
+                    frames.append(found)
+                    size += len(found.raw)
+                    if size >= max_bytes:
+                        return frames, max(after, found.last_position + 1)
+            except HistoryAbsent:
+                if not frames:
+                    raise
+                return frames, max(after, frames[-1].last_position + 1)
             last = self._last_frame(transaction)
         return frames, max(after, last.last_position + 1 if last else 1)
 
@@ -243,14 +286,30 @@ class Log:
     def position_at(self, time_us: int) -> int:
         """The last position recorded at or before a time; 0 if the log began later."""
         low, high = 0, self.head.position
+        if self.archived_to and self._recorded_at(self.archived_to + 1) <= time_us:
+            low = self.archived_to + 1  # so that an archive that was moved away is not missed
         while low < high:
             middle = (low + high + 1) // 2
-            frames, _ = self._read_frames(middle, (), max_bytes=1)
-            if frames[0].message.recorded_at_us <= time_us:
+            if self._recorded_at(middle) <= time_us:
                 low = middle
             else:
                 high = middle - 1
         return low
+
+    def _recorded_at(self, position: int) -> int:
+        frames, _ = self._read_frames(position, (), max_bytes=1)
+        return frames[0].message.recorded_at_us
+
+    def chain_hash_at(self, position: int) -> bytes:
+        """The chain hash of the frame that holds a position: two logs with the same one are the same up to there. Raises HistoryAbsent, DamagedFrame."""
+        with self._env.begin() as transaction:
+            if position == self.archived_to:
+                return self._hash_before(transaction, position + 1)
+            return next(self._found_frames(transaction, position, ())).chain_hash
+
+    @property
+    def archive_folder(self) -> Path:
+        return self._frames.folder
 
     def wait(self, position: int, timeout: float) -> bool:
         """Waits until the head is at or behind a position. False: not within `timeout` seconds."""
@@ -266,66 +325,35 @@ class Log:
 
     def size_bytes(self) -> int:
         """What the log takes on disk."""
-        return sum(file.stat().st_blocks * 512 for file in self.folder.iterdir())
+        return sum(file.stat().st_blocks * 512 for file in self.folder.rglob("*"))
 
     def _found_frames(self, transaction: Any, after: int, subjects: Sequence[str]) -> Iterator[frame.Frame]:
-        cursor = transaction.cursor(self._frames)
-        if not _seek(cursor, after):
-            return
+        frames = self._frames.scan(transaction, after)
         if not subjects:
-            previous = self._hash_before(transaction, position_of(cursor.key()))
-            for key, data in cursor.iternext():
-                found = frame.decode(bytes(data), position_of(key), previous)
+            previous: bytes | None = None
+            for first_position, data in frames:
+                previous = previous or self._hash_before(transaction, first_position)
+                found = frame.decode(data, first_position, previous)
                 previous = found.chain_hash
                 yield found
             return
-        for first_position in self.index.frames(transaction, subjects, position_of(cursor.key())):
-            data = transaction.get(position_key(first_position), db=self._frames)
-            if data is None:
+        begin = next((first_position for first_position, _ in frames), after)
+        for first_position in self.index.frames(transaction, subjects, begin):
+            stored = self._frames.get(transaction, first_position)
+            if stored is None:
                 raise frame.DamagedFrame(first_position, "the subject index names it and it is not there")
-            yield frame.decode(bytes(data), first_position, self._hash_before(transaction, first_position))
+            yield frame.decode(stored, first_position, self._hash_before(transaction, first_position))
 
     def _hash_before(self, transaction: Any, first_position: int) -> bytes:
-        cursor = transaction.cursor(self._frames)
-        cursor.set_key(position_key(first_position))
-        return frame.chain_hash_of(bytes(cursor.value()[:64])) if cursor.prev() else self.genesis_hash
+        return self._frames.hash_before(transaction, first_position) or self.genesis_hash
 
     def _last_frame(self, transaction: Any) -> frame.Frame | None:
-        cursor = transaction.cursor(self._frames)
-        if not cursor.last():
-            return None
-        first_position = position_of(cursor.key())
-        return frame.decode(bytes(cursor.value()), first_position, self._hash_before(transaction, first_position))
-
-
-def _seek(cursor: Any, position: int) -> bool:
-    """Puts a cursor on the frame that holds a position, or the first one behind it."""
-    if cursor.set_range(position_key(position)) and position_of(cursor.key()) == position:
-        return True
-    # The frame in front of it may reach up to the position; if it doesn't, reading from it costs one frame.
-    if cursor.key() and cursor.prev():
-        return True
-    return bool(cursor.last() or cursor.first())
+        last = self._frames.last(transaction)
+        return frame.decode(last[1], last[0], self._hash_before(transaction, last[0])) if last else None
 
 
 def _head_after(last: frame.Frame) -> Head:
     return Head(last.last_position, last.chain_hash, last.message.recorded_at_us)
-
-
-def _filtered(found: frame.Frame, from_position: int, subjects: Sequence[str]) -> log_pb2.Frame | None:
-    """The part of a frame that is asked for; its events tell their positions themselves."""
-    position = found.first_position
-    kept = log_pb2.Frame(first_position=position, recorded_at_us=found.message.recorded_at_us)
-    for part in found.message.parts:
-        chosen = Events()
-        for event in part.events.events:
-            if position >= from_position and about(event, subjects):
-                event.position = position
-                chosen.events.append(event)
-            position += 1
-        if chosen.events:
-            kept.parts.append(log_pb2.Part(actor=part.actor, count=len(chosen.events), events=chosen))
-    return kept if kept.parts else None
 
 
 def _recorded(appends: Sequence[Append], position: int, now_us: int) -> list[Event]:

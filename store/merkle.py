@@ -29,6 +29,20 @@ class Frontier:
         for one in leaf_hashes:
             self.append(one)
 
+    @classmethod
+    def of(cls, size: int, roots: Sequence[bytes]) -> "Frontier":
+        """The tree over `size` leaves whose complete subtrees have these roots. Raises ValueError where there can't be so many."""
+        if len(roots) != size.bit_count():
+            raise ValueError(f"a tree of {size} leaves has {size.bit_count()} complete subtrees, not {len(roots)}")
+        tree = cls()
+        tree.size, tree._roots = size, list(roots)
+        return tree
+
+    @property
+    def roots(self) -> list[bytes]:
+        """The roots of its complete subtrees, the largest first."""
+        return self._roots.copy()
+
     def append(self, leaf_hash: bytes) -> None:
         self.size += 1
         node, complete = leaf_hash, self.size

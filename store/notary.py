@@ -18,12 +18,13 @@ import lmdb
 
 from guessbook.proto.log_pb2 import ProveResponse
 from guessbook.store import merkle, signed_checkpoints, signing
-from guessbook.store.errors import Contradicted, NotALog
+from guessbook.store.errors import Contradicted, HistoryAbsent, NotALog
 from guessbook.store.frame import DamagedFrame
 from guessbook.store.home import Home
 from guessbook.store.reader import LogReader
+from guessbook.store.recorded import leaf
 from guessbook.store.signing import BadCheckpoint, BadKey, Checkpoint, SigningKey
-from guessbook.store.tree import Tree, leaf
+from guessbook.store.tree import Tree
 
 EXIT_FAILED, EXIT_IMPOSSIBLE, EXIT_CONTRADICTED = 1, 2, 3
 
@@ -149,6 +150,9 @@ def main() -> int:
         os.nice(10)  # nobody waits for it
     try:
         _carry_out(arguments)
+    except HistoryAbsent as error:
+        print(f"a proof is made from every event before it, and {error}", file=sys.stderr)
+        return EXIT_IMPOSSIBLE
     except (Impossible, BadCheckpoint) as error:
         print(error, file=sys.stderr)
         return EXIT_IMPOSSIBLE

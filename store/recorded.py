@@ -25,3 +25,8 @@ def events_of(frame: Frame) -> list[Event]:
 def events_in(frames: Iterable[Frame]) -> list[Event]:
     """The same of several frames, one behind the other."""
     return [event for frame in frames for event in events_of(frame)]
+
+
+def leaf(event: Event) -> bytes:
+    """The bytes of an event that the Merkle tree hashes. It must be as the log gives it back: with position, recorded time and actor."""
+    return event.SerializeToString(deterministic=True)

@@ -43,6 +43,11 @@ def files(place: Path, log_id: str = "") -> list[Path]:
     return sorted(place.glob(f"{log_id}*{SUFFIX}"))
 
 
+def log_id_of(file: Path) -> str:
+    """The log that a checkpoint is of, by its file's name."""
+    return file.name.rpartition("-")[0]
+
+
 def public_keys(folder: Path) -> list[str]:
     return [file.read_text().strip() for file in sorted(folder.glob(f"*{KEY_SUFFIX}"))]
 

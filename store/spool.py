@@ -24,6 +24,7 @@ class Spool:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
         self._lock = threading.Lock()
         self._database = sqlite3.connect(path, timeout=0.5, isolation_level=None, check_same_thread=False)
         try:
@@ -37,6 +38,8 @@ class Spool:
                 "CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY, last INTEGER, joined INTEGER)"
             )
             self._database.execute("INSERT OR IGNORE INTO counter VALUES (0, 0, 0)")
+            self._database.execute("CREATE TABLE IF NOT EXISTS log (id INTEGER PRIMARY KEY, log_id TEXT NOT NULL)")
+            self._database.execute("INSERT OR IGNORE INTO log VALUES (0, '')")
         except sqlite3.OperationalError as error:
             self._database.close()
             raise SpoolInUse(f"{path}: {error}; another process of this name seems to run") from error
@@ -72,8 +75,8 @@ class Spool:
         with self._lock:
             self._drop(sequence)
 
-    def join(self, last_sequence: int) -> None:
-        """Called with the last sequence number the server has, each time it takes the producer in; drops what it has.
+    def join(self, last_sequence: int, log_id: str = "") -> None:
+        """Called with the last sequence number the server has, each time it takes the producer in; drops what it has, and remembers which log that is.
 
         A spool that meets its server for the first time may hold batches already. The server may know this producer from an
         earlier spool file, so they are numbered behind what it has: they can't have been sent.
@@ -86,7 +89,29 @@ class Spool:
                 self._database.execute("UPDATE batches SET sequence = -sequence")
                 self._database.execute("UPDATE counter SET last = last + ?, joined = 1", (last_sequence,))
             self._drop(last_sequence)
+            self._database.execute("UPDATE log SET log_id = ?", (log_id,))
             self._database.execute("COMMIT")
+
+    @property
+    def log_id(self) -> str:
+        """The log that its numbers belong to; empty: it has met none yet."""
+        with self._lock:
+            return str(self._database.execute("SELECT log_id FROM log").fetchone()[0])
+
+    @property
+    def aside(self) -> Path:
+        """Where `set_aside` puts the file: beside its place, under the name of its log."""
+        return self.path.with_name(f"{self.path.stem}.log-{self.log_id}{self.path.suffix}")
+
+    def set_aside(self) -> None:
+        """Closes it and keeps the file under another name: its batches belong to a log that is no more. The next spool here is empty."""
+        aside = self.aside
+        self.close()
+        # SQLite removes its journal at a clean close; where it could not, the two belong together.
+        for suffix in ("-wal", ""):
+            file = self.path.with_name(self.path.name + suffix)
+            if file.exists():
+                file.rename(aside.with_name(aside.name + suffix))
 
     @property
     def last_sequence(self) -> int:

@@ -11,18 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from guessbook.proto.events_pb2 import Event
+from guessbook.proto.events_pb2 import HistoryArchived
 from guessbook.store.merkle import EMPTY_ROOT, Frontier, Span, leaf_hash, middle, node_hash
 from guessbook.store.reader import LogReader
+from guessbook.store.recorded import leaf
 
 CHUNK = 1024  # leaves of a subtree whose root is kept; a power of two
 _HASH = 32
 _ENTRY = _HASH + 4  # a root and its CRC-32
-
-
-def leaf(event: Event) -> bytes:
-    """The bytes of an event that are hashed. It must be as the log gives it back: with position, recorded time and actor."""
-    return event.SerializeToString(deterministic=True)
 
 
 class Tree:
@@ -34,6 +30,9 @@ class Tree:
         self.size = last.last_position if last else 0
         self.chain_hash = last.chain_hash if last else reader.genesis_hash
         self._leaf_hashes = lru_cache(maxsize=4)(self._hash_leaves)
+        self._absent = next((one for one in reversed(reader.archives()) if not one.is_there), None)
+        if self._absent:
+            return
         cache.mkdir(parents=True, exist_ok=True)
         with (cache / f"merkle-{reader.log_id}").open("a+b") as file:
             fcntl.flock(
@@ -43,11 +42,15 @@ class Tree:
             self._grow(file)
 
     def root(self, size: int) -> bytes:
-        """The root of the tree over the first `size` events."""
+        """The root of the tree over the first `size` events. Raises HistoryAbsent."""
+        if self._absent and size >= self._absent.told.last_position:
+            return self._root_behind(self._absent.told, size)
         return self.hash((0, size)) if size else EMPTY_ROOT
 
     def hash(self, span: Span) -> bytes:
-        """The hash of a subtree."""
+        """The hash of a subtree. Raises HistoryAbsent: what was archived and moved away can't be hashed."""
+        if self._absent:
+            self._absent.check()
         start, end = span
         chunk = start // CHUNK
         if end - start == CHUNK:
@@ -57,6 +60,14 @@ class Tree:
             return Frontier(leaf_hashes[start - chunk * CHUNK : end - chunk * CHUNK]).root()
         split = middle(start, end)
         return node_hash(self.hash((start, split)), self.hash((split, end)))
+
+    def _root_behind(self, told: HistoryArchived, size: int) -> bytes:
+        """From what the log tells of the tree at the end of what isn't here."""
+        tree = Frontier.of(told.last_position, told.subtrees)
+        if size > tree.size:
+            for event in self._reader.events(tree.size + 1, size):
+                tree.append(leaf_hash(leaf(event)))
+        return tree.root()
 
     def _hash_leaves(self, chunk: int, end: int) -> list[bytes]:
         return [leaf_hash(leaf(event)) for event in self._reader.events(chunk * CHUNK + 1, end)]

@@ -16,13 +16,15 @@ from pathlib import Path
 import lmdb
 from google.protobuf.message import DecodeError
 
-from guessbook.store import frame, signed_checkpoints
+from guessbook.proto.events_pb2 import HistoryArchived
+from guessbook.store import batches, frame, signed_checkpoints
+from guessbook.store.batches import Parts
 from guessbook.store.errors import NotALog
 from guessbook.store.home import Home
 from guessbook.store.merkle import Frontier, leaf_hash
 from guessbook.store.reader import LogReader
+from guessbook.store.recorded import leaf
 from guessbook.store.signed_checkpoints import Stored
-from guessbook.store.tree import leaf
 
 EVENTS_PER_PROGRESS = 1000  # if LMDB ends this process, the last line tells how far the log was good
 
@@ -35,6 +37,18 @@ class Compared:
     size: int  # events that were signed; 0 where the file is no signed checkpoint
     ok: bool
     problem: str
+    note: str = ""  # what it says of events that are not here: given up in a restore, or archived elsewhere
+
+
+@dataclass(frozen=True)
+class Archived:
+    """A part of the log's beginning that lies in a file of its own."""
+
+    file: str
+    first_position: int
+    last_position: int
+    sha256: str
+    present: bool  # and then every byte of it is good; where it is absent, the chain was followed from its end on
 
 
 @dataclass(frozen=True)
@@ -47,12 +61,14 @@ class Verdict:
     log_id: str
     merkle_root: str = ""  # hex; over all events, empty where the log is damaged
     checkpoints: list[Compared] = field(default_factory=list)
+    archives: list[Archived] = field(default_factory=list)
 
 
 def verify(
     folder: Path, checkpoints: Sequence[Path] | None = None, progress: Callable[[int], None] = lambda position: None
 ) -> Verdict:
-    """Checks every frame's checksum and chain, that positions have no gap, the subject index, and the log against signed checkpoints.
+    """Checks every frame's checksum and chain, that positions have no gap, the subject index, the producers' rows, the archives, and the log against
+    signed checkpoints.
 
     `checkpoints` are files, or folders of them; None: those in the data folder that the log is in.
     """
@@ -71,7 +87,8 @@ def verify(
         try:
             walk.run(progress)
         except frame.DamagedFrame as damage:
-            return Verdict(False, damage.position - 1, damage.position, str(damage), "", reader.log_id)
+            good, bad = (damage.position - 1, damage.position) if damage.position else (walk.head, None)
+            return Verdict(False, good, bad, str(damage), "", reader.log_id)
         except lmdb.Error as error:
             problem = f"behind position {walk.head} the file's structure is damaged: {error}"
             return Verdict(False, walk.head, walk.head + 1, problem, "", reader.log_id)
@@ -88,20 +105,53 @@ class Walk:
         self.tree = Frontier()
         self.roots: dict[int, bytes] = {}
         self.chain_hashes: dict[int, bytes] = {}
+        self.shared: dict[
+            str, int
+        ] = {}  # logs that this one was restored from, and the last position that each shares with it
+        self.archives: list[Archived] = []
+        self.absent: list[tuple[int, int]] = []  # positions that were archived and are not here
+        self.told: list[HistoryArchived] = []  # by the log's events
+        self.parts = Parts()
         self._reader = reader
         self._sizes = sizes
 
     def run(self, progress: Callable[[int], None]) -> None:
         """Raises DamagedFrame at the first bad position, and lmdb.Error behind `head`."""
-        told = 0
-        for found in self._reader.frames():
+        archives = self._reader.archives()
+        for archive in archives:
+            told = archive.told
+            if archive.is_there:
+                archive.check()
+                self._walk_to(told.last_position, progress)
+            else:
+                self._pass_over(told)
+            there = Archived(str(archive.place), told.first_position, told.last_position, told.sha256, archive.is_there)
+            self.archives.append(there)
+        self._walk_to(None, progress)
+        for number, archive in enumerate(archives):
+            if archive.told not in self.told and all(later.present for later in self.archives[number + 1 :]):
+                raise frame.DamagedFrame(
+                    archive.told.first_position, f"no event says that {archive.place} was archived"
+                )
+        batches.check(self._reader, self.parts, self.head, self.absent)
+
+    def _walk_to(self, last: int | None, progress: Callable[[int], None]) -> None:
+        for found in self._reader.frames(self.head + 1):
             self._check(found)
             self.head, self.chain_hash = found.last_position, found.chain_hash
             if self.head in self._sizes:
                 self.chain_hashes[self.head] = self.chain_hash
-            if self.head >= told + EVENTS_PER_PROGRESS:
-                told = self.head
-                progress(told)
+            if self.head // EVENTS_PER_PROGRESS > (found.first_position - 1) // EVENTS_PER_PROGRESS:
+                progress(self.head)
+            if self.head == last:
+                return
+
+    def _pass_over(self, told: HistoryArchived) -> None:
+        """Goes on at the end of an archive that isn't here. What the log tells of the tree there is confirmed by checkpoints signed later."""
+        self.absent.append((told.first_position, told.last_position))
+        self.head, self.chain_hash = told.last_position, told.chain_hash_after
+        self.tree = Frontier.of(told.last_position, told.subtrees)
+        self.roots[self.head], self.chain_hashes[self.head] = self.tree.root(), self.chain_hash
 
     def _check(self, found: frame.Frame) -> None:
         try:
@@ -110,6 +160,7 @@ class Walk:
             raise frame.DamagedFrame(found.first_position, str(error)) from error
         if len(events) != found.count:
             raise frame.DamagedFrame(found.first_position, f"it holds {len(events)} events and says {found.count}")
+        self.parts.add(found)
         subjects: set[str] = set()
         for position, event in enumerate(events, start=found.first_position):
             if event.position != position:
@@ -117,6 +168,10 @@ class Walk:
             if event.subject not in subjects and not self._reader.indexed(event.subject, found.first_position):
                 raise frame.DamagedFrame(position, f"the subject index does not name it under {event.subject}")
             subjects.add(event.subject)
+            if event.HasField("history_archived"):
+                self.told.append(event.history_archived)
+            if event.HasField("log_restored"):
+                self.shared[event.log_restored.old_log_id] = event.log_restored.head
             self.tree.append(leaf_hash(leaf(event)))
             if position in self._sizes:
                 self.roots[position] = self.tree.root()
@@ -131,7 +186,7 @@ def _compare(stored: Stored, walk: Walk, confirmed: int) -> tuple[str, int | Non
     if told is None:
         return f"{stored.file} can't be relied on: {stored.problem}", None
     signed = f"{stored.file}, signed {told.time},"
-    if told.log_id != walk.log_id:
+    if told.log_id != walk.log_id and told.log_id not in walk.shared:
         return f"{signed} is of the log {told.log_id}, and this is {walk.log_id}: the log was replaced by another", 1
     if told.size > walk.head:
         cut = f"the last {told.size - walk.head} are gone"
@@ -144,12 +199,32 @@ def _compare(stored: Stored, walk: Walk, confirmed: int) -> tuple[str, int | Non
     return "", None
 
 
+def _given_up(stored: Stored, walk: Walk) -> str:
+    """Of a checkpoint of a log that this one was restored from: what was signed in it and is not in this one."""
+    told = stored.checkpoint
+    if told is None or told.size <= walk.shared.get(told.log_id, told.size):
+        return ""
+    head = walk.shared[told.log_id]
+    return f"{stored.file}, signed {told.time}, has {told.size} events of the log that this one was restored from, and only {head} were restored"
+
+
+def _absent(stored: Stored, walk: Walk) -> str:
+    """Of a checkpoint that was signed over events that were archived, and are not here to be compared."""
+    told = stored.checkpoint
+    if told is None or told.size in walk.roots or not any(first <= told.size <= last for first, last in walk.absent):
+        return ""
+    return f"{stored.file}, signed {told.time}, is of events that were archived, and the archive is not here"
+
+
 def _judge(walk: Walk, stored: Sequence[Stored]) -> Verdict:
     """The verdict on a log that is sound in itself."""
     compared: list[Compared] = []
     confirmed, first_bad, problem = 0, None, ""
     for one in sorted(stored, key=lambda one: one.checkpoint.size if one.checkpoint else 0):
         size = one.checkpoint.size if one.checkpoint else 0
+        if note := _given_up(one, walk) or _absent(one, walk):
+            compared.append(Compared(str(one.file), size, True, "", note))
+            continue
         found, bad = _compare(one, walk, confirmed)
         compared.append(Compared(str(one.file), size, not found, found))
         if not found:
@@ -165,6 +240,7 @@ def _judge(walk: Walk, stored: Sequence[Stored]) -> Verdict:
         log_id=walk.log_id,
         merkle_root="" if problem else walk.tree.root().hex(),
         checkpoints=compared,
+        archives=walk.archives,
     )
 
 
@@ -193,8 +269,11 @@ def main() -> int:
     if arguments.json:
         print(json.dumps({**asdict(verdict), "checked": verdict.head}))
     elif verdict.ok:
-        agree = f"{len(verdict.checkpoints)} signed checkpoints agree"
+        agree = f"{sum(not one.note for one in verdict.checkpoints)} signed checkpoints agree"
         print(f"ok: {verdict.head:,} events, chain hash {verdict.chain_hash}, {agree}")
+        for one in verdict.archives:
+            state = "present and good" if one.present else "absent; the chain goes on behind it"
+            print(f"positions {one.first_position:,} to {one.last_position:,} are archived in {one.file}: {state}")
     else:
         where = f" from position {verdict.first_bad_position}" if verdict.first_bad_position else ""
         print(f"damaged{where}: {verdict.problem}")

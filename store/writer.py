@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import TypeVar
 
 from guessbook.proto.events_pb2 import Event
 from guessbook.store.errors import LogError, LogFailed, LogFull
@@ -18,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 _Waiting = tuple[Append, "Future[Receipt]"]
 _Job = Callable[[], None]
+T = TypeVar("T")
 
 
 class Writer:
@@ -52,14 +54,22 @@ class Writer:
 
     def join(self, producer: str, epoch: int) -> "Future[ProducerState]":
         """Takes a producer in; see Log.join."""
-        future: Future[ProducerState] = Future()
+        return self._alone(lambda: self._storage.join(producer, epoch))
+
+    def drop_archived(self) -> "Future[int]":
+        """Takes some frames out of the table that were archived; see Log.drop_archived."""
+        return self._alone(self._storage.drop_archived)
+
+    def _alone(self, write: Callable[[], T]) -> "Future[T]":
+        """Something else to write than events, in a transaction of its own."""
+        future: Future[T] = Future()
         future.set_running_or_notify_cancel()
 
         def run() -> None:
             try:
                 if self._failed:
                     raise self._failed
-                future.set_result(self._storage.join(producer, epoch))
+                future.set_result(write())
             except LogError as error:
                 if isinstance(error, LogFailed):
                     self._fail(error)

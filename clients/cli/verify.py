@@ -44,6 +44,8 @@ def verify(checkpoint: CheckpointOption = None, as_json: AsJson = False) -> None
     elif verdict["ok"]:
         out.print(f"ok: {verdict['head']} events, chain hash {verdict['chain_hash'][:16]}…", markup=False)
         out.print(_agreement(verdict["checkpoints"]), markup=False, soft_wrap=True)
+        for archive in verdict["archives"]:
+            out.print(_archived(archive), markup=False, soft_wrap=True)
     else:
         where = f" at position {verdict['first_bad_position']}" if verdict["first_bad_position"] else ""
         err.print(f"the log is damaged{where}: {verdict['problem']}", style="bold red", markup=False, soft_wrap=True)
@@ -79,5 +81,12 @@ def check_log(
 def _agreement(checkpoints: Sequence[dict[str, Any]]) -> str:
     if not checkpoints:
         return "No signed checkpoint was there to compare with: whether the end was cut off can't be told."
-    newest = max(one["size"] for one in checkpoints)
-    return f"It agrees with {len(checkpoints)} signed checkpoints, the newest at position {newest}."
+    given_up = [one["note"] for one in checkpoints if one["note"]]
+    agreeing = [one["size"] for one in checkpoints if not one["note"]]
+    newest = f", the newest at position {max(agreeing)}" if agreeing else ""
+    return "\n".join([f"It agrees with {len(agreeing)} signed checkpoints{newest}.", *given_up])
+
+
+def _archived(archive: dict[str, Any]) -> str:
+    state = "present and good" if archive["present"] else f"absent (SHA-256 {archive['sha256']}); the chain goes on"
+    return f"Positions {archive['first_position']} to {archive['last_position']} are archived in {archive['file']}: {state}."

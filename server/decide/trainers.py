@@ -72,6 +72,8 @@ def _interrupt(job: Job, trainer: str, reason: str) -> list[Event]:
     """A request that the trainer can't answer any more is answered here: who asked for a pause gets one."""
     subject = f"job/{job.id}"
     events = [Event(subject=subject, job_interrupted=JobInterrupted(trainer=trainer, reason=reason))]
+    if job.external:
+        return events  # it isn't in the queue, and what was asked of it can't be done any more
     if job.pending == "pause":
         answer = JobPaused(step=job.checkpoint_step)
         events.append(Event(subject=subject, job_paused=answer, causation=job.pending_position))

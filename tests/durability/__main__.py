@@ -13,7 +13,18 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from durability import bit_flips, dropped_acks, full_disk, kills, power_cuts, syscall_faults
+from durability import (
+    archive_crashes,
+    backups,
+    bit_flips,
+    dropped_acks,
+    full_disk,
+    fuzz,
+    kills,
+    power_cuts,
+    subscription_cuts,
+    syscall_faults,
+)
 from durability.ledger import Result, table
 
 # name -> the attack, with its rounds; 0: all there are
@@ -23,6 +34,10 @@ ATTACKS: dict[str, Callable[[Path, int], Result]] = {
     "syscalls": lambda folder, seed: syscall_faults.attack(folder, 0, seed),
     "flips": lambda folder, seed: bit_flips.attack(folder, 1500, seed),
     "acks": lambda folder, seed: dropped_acks.attack(folder, 250, seed),
+    "archives": lambda folder, seed: archive_crashes.attack(folder, 0, seed),
+    "subscriptions": lambda folder, seed: subscription_cuts.attack(folder, 1000, seed),
+    "fuzz": lambda folder, seed: fuzz.attack(folder, 100_000, seed),
+    "backups": lambda folder, seed: backups.attack(folder, 30, seed),
 }
 DISK_ROUNDS = 10
 

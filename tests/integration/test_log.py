@@ -1,6 +1,7 @@
 """The log on real LMDB: order, expected position, once for ever, and nothing damaged is served."""
 
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -316,4 +317,43 @@ def test_a_changed_row_of_a_producer_is_noticed(tmp_path: Path, table: bytes) ->
     with pytest.raises(DamagedFrame, match="producer is damaged"):
         _commit(reopened, again)
     reopened.close()
-    assert verify(folder).ok  # the frames themselves are
+    verdict = verify(folder)
+    assert not verdict.ok
+    assert "producer is damaged" in verdict.problem
+    assert verdict.head == 1  # the frames themselves are good
+
+
+@pytest.mark.parametrize("lost", [b"producers", b"batches"])
+def test_verify_names_rows_of_a_producer_that_are_gone(tmp_path: Path, lost: bytes) -> None:
+    folder = tmp_path / "log"
+    log = Log(folder, map_bytes=MAP)
+    epoch = log.join("p", 0).epoch
+    for sequence in (1, 2, 3):
+        _commit(log, Append([step(sequence)], "a", producer="p", epoch=epoch, sequence=sequence))
+    log.close()
+    assert verify(folder).ok
+    _change(folder, lost, lambda transaction, database: transaction.delete(next(iter(transaction.cursor(database)))[0]))
+    assert not verify(folder).ok
+
+
+def test_verify_names_a_row_that_leads_to_no_append(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    log = Log(folder, map_bytes=MAP)
+    epoch = log.join("p", 0).epoch
+    _commit(log, Append([step(1), step(2)], "a", producer="p", epoch=epoch, sequence=1))
+    log.close()
+
+    def lead_elsewhere(transaction: Any, database: Any) -> None:
+        key, row = next(iter(transaction.cursor(database)))
+        forged = (2).to_bytes(8, "big") + row[8:-4]
+        transaction.put(key, forged + zlib.crc32(key + forged).to_bytes(4, "big"))
+
+    _change(folder, b"batches", lead_elsewhere)
+    verdict = verify(folder)
+    assert (verdict.ok, verdict.first_bad_position) == (False, 2)
+
+
+def test_a_producer_that_never_joined_is_refused(log: Log) -> None:
+    (answer,) = _commit(log, Append([step(1)], "a", producer="p", epoch=0, sequence=1))
+    assert isinstance(answer, FencedEpoch)
+    assert log.head.position == 0

@@ -10,12 +10,21 @@ import hypothesis.strategies as st
 import pytest
 from durability.seeds import seed
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from made_events import step
 
 from guessbook.proto.events_pb2 import Event
+from guessbook.store import archiving
 from guessbook.store.errors import DifferentContent, FencedEpoch, LogError, OutOfOrder, WrongPosition
 from guessbook.store.log import Append, Log, Receipt
+from guessbook.store.reader import LogReader
 from guessbook.store.verify import verify
 
 MAP = 64 * 1024 * 1024
@@ -41,7 +50,7 @@ class Model:
     def append(self, facts: list[Fact], expected: int | None, producer: str, epoch: int, sequence: int) -> Answer:
         if producer:
             stored = self.batches.get(producer, [])
-            if epoch != self.epochs.get(producer, 0):
+            if epoch != self.epochs.get(producer):  # one that never joined has none
                 return FencedEpoch
             if 1 <= sequence <= len(stored):
                 same, first = stored[sequence - 1]
@@ -114,6 +123,28 @@ class LogMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.log.close()
         self.log = Log(self.place, map_bytes=MAP)
+
+    @precondition(lambda self: self.model.facts)
+    @rule(data=st.data())
+    def archive(self, data: st.DataObject) -> None:
+        """A part of what is not archived yet, up to the end of a frame. Nothing that is asked later may tell the difference."""
+        begin, aside = self.log.archived_to, self.place.parent / "aside"
+        self.log.close()
+        with LogReader(self.place) as reader:
+            ends = [found.last_position for found in reader.frames(begin + 1)]
+            aside.mkdir(exist_ok=True)
+            told = archiving.write(aside, reader, begin + 1, data.draw(st.sampled_from(ends))) if ends else None
+        self.log = Log(self.place, map_bytes=MAP)
+        if told:
+            self.log.archive_folder.mkdir(exist_ok=True)
+            (aside / "archive" / told.file).rename(self.log.archive_folder / told.file)
+            self.clock += 1
+            event = Event(subject="log", history_archived=told)
+            answers, _ = self.log.commit([Append([event], "a", archive=told)], self.clock)
+            self.model.facts.append(("log", 0))
+            assert answers == [Receipt(len(self.model.facts), 1)]
+            while self.log.drop_archived(2):
+                pass
 
     @rule(data=st.data())
     def read_from(self, data: st.DataObject) -> None:

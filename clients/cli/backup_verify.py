@@ -1,0 +1,26 @@
+"""`guessbook backup verify`."""
+
+import typer
+
+from guessbook.clients.cli.backups import IdArgument, PlaceArgument, run, size
+from guessbook.clients.cli.options import AsJson
+from guessbook.clients.cli.output import err, out, print_json
+
+
+def verify_backup(place: PlaceArgument, backup: IdArgument, as_json: AsJson = False) -> None:
+    """Read a whole backup back and compare each byte with its SHA-256. `backup drill` also restores it.
+
+    Example: guessbook backup verify /mnt/usb/guessbook latest
+    """
+    answer = run("verify", [place, backup])
+    if as_json:
+        print_json(answer)
+    elif answer["ok"]:
+        out.print(f"ok: {answer['id']}, {size(answer['bytes'])}, the log up to position {answer['head']}", markup=False)
+    for problem in () if as_json else answer["problems"]:
+        err.print(f"damaged: {problem}", style="bold red", markup=False, soft_wrap=True)
+    if answer["problems"] and not as_json:
+        err.print(
+            "Use another backup. To mend this place, remove the files named above and run `guessbook backup create`."
+        )
+    raise typer.Exit(0 if answer["ok"] else 1)

@@ -1,0 +1,44 @@
+"""Puts together what keeps the book safe: guarded operations, backups, upkeep, and the service in front of them."""
+
+from guessbook.server.backups import Backups
+from guessbook.server.guarded import Guarded, Work
+from guessbook.server.guarded_works import (
+    ChangedConfig,
+    Consolidated,
+    DeletedVersion,
+    PrunedBackups,
+    RolledBack,
+    SwitchedBaseModel,
+)
+from guessbook.server.live_book import LiveBook
+from guessbook.server.safety_service import SafetyService
+from guessbook.server.upkeep import Upkeep
+from guessbook.server.version_folders import VersionFolders
+from guessbook.store.artifacts import Artifacts
+from guessbook.store.home import Home
+
+
+class Safety:
+    def __init__(self, live: LiveBook, home: Home, artifacts: Artifacts, folders: VersionFolders) -> None:
+        backups = Backups(live, home)
+        config = ChangedConfig(home)
+        works: dict[str, Work] = {
+            "delete-version": DeletedVersion(live, folders, artifacts),
+            "rollback": RolledBack(live, folders, artifacts),
+            "consolidate": Consolidated(live, artifacts),
+            "switch-base-model": SwitchedBaseModel(live, folders, artifacts),
+            "change-config": config,
+            "prune-backups": PrunedBackups(backups.remove, backups.verify_newest),
+        }
+        self._guarded = Guarded(live, backups.back_up, works)
+        self._upkeep = Upkeep(live, home, backups, artifacts)
+        self.service = SafetyService(live, home, self._guarded, backups, config)
+
+    def start(self) -> None:
+        """Goes on with what a stop or a crash cut off."""
+        self._guarded.resume()
+        self._upkeep.watch()
+
+    async def close(self) -> None:
+        await self._upkeep.close()
+        await self._guarded.close()

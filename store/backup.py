@@ -1,0 +1,266 @@
+"""Backups: a copy of the log, of every artifact that it refers to, and of the settings, at a place. Made beside a running server or without one.
+
+The log only grows, so what was read of it up to one position belongs together: no long transaction is needed, and nobody is held up. What the place has
+already isn't sent again, and each object is read back before it counts. Knows no gRPC and no kinds of places.
+
+Secrets stay behind: neither tokens nor private keys are copied. config.yaml is, as it is.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import lmdb
+
+from guessbook.store import manifest, segment, signed_checkpoints
+from guessbook.store.artifacts import Artifacts, DamagedArtifact, MissingArtifact, file_blocks
+from guessbook.store.errors import LogError
+from guessbook.store.frame import DamagedFrame
+from guessbook.store.home import Home
+from guessbook.store.manifest import Copied, Manifest, Segment
+from guessbook.store.place import AT_ONCE, ID_TIME, BackupFailed, DamagedBackup, Place
+from guessbook.store.reader import LogReader
+
+_ARTIFACTS = "artifacts/"
+
+Say = Callable[[str], None]
+
+
+class NoSuchBackup(LookupError):
+    """The place has no backup of that id."""
+
+
+def create(
+    home: Home,
+    place: Place,
+    *,
+    kind: str = "manual",
+    reason: str = "",
+    actor: str,
+    skip_missing: bool = False,
+    identity: str = "",
+    say: Say = lambda line: None,
+) -> Manifest:
+    """Makes a backup that is durable and was read back when this returns. Raises BackupFailed: then there is none, and the earlier ones are as they were.
+
+    `identity`: its id; else one that tells the time. `skip_missing`: artifacts that are not whole in the data folder are named in the manifest, instead of failing.
+    """
+    began = datetime.now(UTC)
+    writing = _Writing(place, identity or began.strftime(ID_TIME), say)
+    place.clean()
+    # Before the log is opened: so no checkpoint is of more than the log that is copied.
+    settings = [writing.file(home.root, path) for path in _settings(home)]
+    with _readable(home.log) as reader:
+        base = _newest_of(place, reader.origin, say)
+        last = reader.last_frame()
+        segments, refers = writing.log(reader, _reusable(reader, base.segments if base else []))
+        log_id, origin, genesis = reader.log_id, reader.origin, reader.genesis_hash
+    named = _named(base) | refers
+    artifacts, missing = writing.artifacts(
+        Artifacts(home.artifacts), [name for name, is_there in named.items() if is_there], skip_missing
+    )
+    made = Manifest(
+        id=writing.id,
+        kind=kind,
+        created=began.isoformat(timespec="seconds"),
+        reason=reason,
+        actor=actor,
+        version=metadata.version("guessbook"),
+        log_id=log_id,
+        origin=origin,
+        head=last.last_position if last else 0,
+        chain_hash=(last.chain_hash if last else genesis).hex(),
+        segments=segments,
+        files=[*settings, *artifacts],
+        missing=missing,
+        new_bytes=writing.new_bytes,
+    )
+    place.write_manifest(kind, made.id, made.text())
+    return made
+
+
+def backups(place: Place) -> Iterator[tuple[str, Manifest | DamagedBackup]]:
+    """All ids at a place, the newest first, each with its manifest or what is wrong with it. Raises BackupFailed."""
+    for name, path in reversed(place.manifests().items()):
+        try:
+            yield name, manifest.parse(place.read_manifest(path), f"{path} at {place.name}")
+        except DamagedBackup as damaged:
+            yield name, damaged
+
+
+def find(place: Place, name: str) -> Manifest:
+    """The backup whose id is, or begins with, a name; "latest": the newest that is whole. Raises NoSuchBackup, BackupFailed."""
+    if name == "latest":
+        for _, found in backups(place):
+            if isinstance(found, Manifest):
+                return found
+        raise NoSuchBackup(f"there is no backup at {place.name}")
+    paths = {one: path for one, path in place.manifests().items() if one.startswith(name)}
+    if name in paths:
+        paths = {name: paths[name]}
+    if len(paths) != 1:
+        raise NoSuchBackup(f"there are {len(paths) or 'no'} backups {name} at {place.name}")
+    [path] = paths.values()
+    return manifest.parse(place.read_manifest(path), f"{path} at {place.name}")
+
+
+def verify(place: Place, backup: Manifest, say: Say = lambda line: None) -> list[str]:
+    """Reads back all that a backup is made of; what is wrong, an object a line. Raises BackupFailed if the place can't be read."""
+    problems: list[str] = []
+    objects = backup.objects
+    for done, (sha256, size) in enumerate(objects.items(), start=1):
+        try:
+            read = sum(len(block) for block in place.read_object(sha256))
+        except DamagedBackup as damaged:
+            problems.append(str(damaged))
+        else:
+            if read != size:
+                problems.append(f"the object {sha256} has {read} bytes, and the manifest says {size}")
+        say(f"read back {done} of {len(objects)} objects")
+    return problems
+
+
+class _Writing:
+    """A backup on its way to a place: what the place lacks is written, the rest is named."""
+
+    def __init__(self, place: Place, identity: str, say: Say) -> None:
+        self.id = identity
+        self.new_bytes = 0
+        self._place = place
+        self._say = say
+        self._present = place.objects()
+
+    def file(self, root: Path, path: Path) -> Copied:
+        with _unread(path):
+            content = path.read_bytes()
+        sha256 = self._object(content)
+        return Copied(path.relative_to(root).as_posix(), sha256, len(content))
+
+    def log(self, reader: LogReader, reusable: Sequence[Segment]) -> tuple[list[Segment], dict[str, bool]]:
+        """All segments of the log, and the artifacts that those name which were read."""
+        segments: list[Segment] = []
+        refers: dict[str, bool] = {}
+        for one in reusable:
+            if self._present.get(one.sha256) == one.size:
+                segments.append(one)
+            else:
+                self._read_log(reader, one.first, one.last, segments, refers)
+        self._read_log(reader, segments[-1].last + 1 if segments else 1, None, segments, refers)
+        return segments, refers
+
+    def _read_log(
+        self, reader: LogReader, first: int, last: int | None, segments: list[Segment], refers: dict[str, bool]
+    ) -> None:
+        for rows in segment.segments(reader, first, last):
+            sha256 = self._object(rows.data)
+            segments.append(Segment(rows.first, rows.last, rows.chain_hash.hex(), sha256, len(rows.data)))
+            refers |= rows.refers
+            self._say(f"copied the log up to position {rows.last}")
+
+    def _object(self, data: bytes) -> str:
+        sha256 = hashlib.sha256(data).hexdigest()
+        if self._present.get(sha256) != len(data):
+            self._place.write_object(self.id, [data], sha256)
+            self._present[sha256] = len(data)
+            self.new_bytes += len(data)
+        return sha256
+
+    def artifacts(
+        self, artifacts: Artifacts, names: Sequence[str], skip_missing: bool
+    ) -> tuple[list[Copied], list[str]]:
+        """The files, and the names of those that are not whole here."""
+        copied = {name: self._present[name] for name in names if self._has(artifacts.place(name), name)}
+        missing: list[str] = []
+
+        def copy(name: str) -> int | BackupFailed:
+            try:
+                return self._place.write_object(self.id, file_blocks(artifacts.path(name)), name)[1]
+            except (MissingArtifact, DamagedArtifact) as error:
+                return BackupFailed(f"the log refers to the artifact {name}, and it is not whole: {error}")
+
+        lacking = [name for name in names if name not in copied]
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="backup") as pool:
+            try:
+                for name, size in zip(lacking, pool.map(copy, lacking), strict=True):
+                    if isinstance(size, int):
+                        copied[name] = size
+                        self.new_bytes += size
+                        self._say(f"copied {len(copied)} of {len(names)} artifacts")
+                    elif skip_missing:
+                        missing.append(name)
+                    else:
+                        raise size
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        place = Artifacts(Path(_ARTIFACTS)).place
+        return [Copied(place(name).as_posix(), name, size) for name, size in copied.items()], missing
+
+    def _has(self, path: Path, name: str) -> bool:
+        size = self._present.get(name)
+        return size is not None and (not path.exists() or path.stat().st_size == size)
+
+
+def _settings(home: Home) -> list[Path]:
+    """The config, the public keys, and of each log the newest signed checkpoint: it says all that the older ones do."""
+    newest = {}
+    for file in signed_checkpoints.files(home.signed_checkpoints):
+        newest[signed_checkpoints.log_id_of(file)] = file
+    keys = sorted(home.signed_checkpoints.glob(f"*{signed_checkpoints.KEY_SUFFIX}"))
+    return [path for path in (home.config, *newest.values(), *keys) if path.exists()]
+
+
+def _named(base: Manifest | None) -> dict[str, bool]:
+    """The artifacts that an earlier backup found named."""
+    if base is None:
+        return {}
+    copied = [file.sha256 for file in base.files if file.path.startswith(_ARTIFACTS)]
+    return dict.fromkeys([*copied, *base.missing], True)
+
+
+def _newest_of(place: Place, origin: str, say: Say) -> Manifest | None:
+    """The newest backup of logs that began as this one did."""
+    for name, found in backups(place):
+        if isinstance(found, DamagedBackup):
+            say(f"the backup {name} is passed over: {found}")
+        elif found.origin == origin:
+            return found
+    return None
+
+
+def _reusable(reader: LogReader, segments: Sequence[Segment]) -> list[Segment]:
+    """The segments of an earlier backup that are this log's too. One that isn't full is left out, unless the log ends with it."""
+    last = reader.last_frame()
+    head = last.last_position if last else 0
+    fitting = [one for one in segments if one.last <= head]
+    while fitting and not _agrees(reader, fitting[-1]):
+        fitting.pop()  # a restored log is another one behind its head
+    if fitting and fitting[-1].size < segment.BYTES and fitting[-1].last < head:
+        fitting.pop()
+    return fitting
+
+
+def _agrees(reader: LogReader, one: Segment) -> bool:
+    found = next(reader.frames(one.last), None)
+    return found is not None and (found.last_position, found.chain_hash.hex()) == (one.last, one.chain_hash)
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[LogReader]:
+    try:
+        with LogReader(folder) as reader:
+            yield reader
+    except (LogError, DamagedFrame, lmdb.Error) as error:
+        raise BackupFailed(f"the log can't be copied: {error}") from error
+
+
+@contextmanager
+def _unread(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BackupFailed(f"{path} can't be read: {error}") from error

@@ -1,0 +1,170 @@
+"""Makes, lists, verifies and restores backups, as a program of its own: `python -m guessbook.store.backup_process create HOME PLACE`.
+
+One JSON document on standard output, also for an error: `{"error", "hint"}`. Progress goes to standard error. A program of its own, since LMDB ends the whole
+process when it meets a file that is damaged in its structure. Knows what to tell whom, not how backups are made.
+"""
+
+import argparse
+import getpass
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from guessbook.store import backup, config, prune, restore
+from guessbook.store.backup import NoSuchBackup
+from guessbook.store.home import Home
+from guessbook.store.manifest import Manifest
+from guessbook.store.place import BackupFailed, BadPlace, DamagedBackup, Place
+from guessbook.store.restore import RestoreFailed
+from guessbook.store.sealing import BadKey, Sealer, read_key
+
+EXIT_FAILED, EXIT_INVALID, EXIT_MISSING = 1, 2, 4
+
+_SAFE = "Earlier backups and the data folder are as they were."
+# error -> (exit code, what is safe and what to do)
+_TABLE: dict[type[Exception], tuple[int, str]] = {
+    BadPlace: (EXIT_INVALID, "Make the folder or mount its disk; for other kinds of places install what fsspec names."),
+    NoSuchBackup: (EXIT_MISSING, "`guessbook backup list PLACE` tells the ids; the first characters are enough."),
+    DamagedBackup: (
+        EXIT_FAILED,
+        f"{_SAFE} Use another backup. Where only this place is damaged, remove the file named above and make a new backup: what is missing is copied again.",
+    ),
+    BackupFailed: (EXIT_FAILED, f"{_SAFE} Remove the cause and run it again."),
+    RestoreFailed: (EXIT_FAILED, "Nothing was restored, and nothing is left of the attempt."),
+    OSError: (EXIT_FAILED, f"{_SAFE} Check the path, its permissions and the free disk space."),
+}
+
+
+def _summary(made: Manifest) -> dict[str, Any]:
+    told = asdict(made)
+    del told["segments"], told["format"]
+    return {**told, "files": len(made.files), "bytes": made.size}
+
+
+def _create(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
+    made = backup.create(
+        Home(arguments.home),
+        place,
+        kind=arguments.kind,
+        reason=arguments.reason,
+        actor=arguments.actor or _user(),
+        skip_missing=arguments.skip_missing,
+        identity=arguments.id,
+        say=_say,
+    )
+    return _summary(made)
+
+
+def _list(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
+    listed = [
+        {**_summary(found), "problem": ""} if isinstance(found, Manifest) else {"id": name, "problem": str(found)}
+        for name, found in backup.backups(place)
+    ]
+    return {"backups": listed}
+
+
+def _verify(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
+    found = backup.find(place, arguments.id)
+    problems = backup.verify(place, found, _say)
+    return {**_summary(found), "ok": not problems, "problems": problems}
+
+
+def _restore(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
+    found = backup.find(place, arguments.id)
+    restored = restore.restore(
+        place,
+        found,
+        arguments.to,
+        actor=_user(),
+        reason=arguments.reason,
+        position=arguments.to_position,
+        say=_say,
+    )
+    return {"id": found.id, "to": str(arguments.to), **asdict(restored)}
+
+
+def _drill(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
+    found = backup.find(place, arguments.id)
+    return {"id": found.id, "ok": True, **asdict(restore.drill(place, found, _say))}
+
+
+def _remove(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
+    return {"id": arguments.id, "removed": prune.remove(place, arguments.id)}
+
+
+_TASKS = {"remove": _remove, "create": _create, "list": _list, "verify": _verify, "restore": _restore, "drill": _drill}
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _place(text: str) -> Place:
+    """A folder, a URL, or `PATH/config.yaml#NAME`: a place of that config, with what is secret of it. Raises BadPlace."""
+    file, sharp, name = text.rpartition("#")
+    if not sharp or not file.endswith("config.yaml"):
+        return Place(text)
+    try:
+        found = next(one for one in config.read(Path(file))[0].backup.places if one.name == name)
+        sealer = Sealer(read_key(Path(found.key_file))) if found.key_file else None
+    except StopIteration:
+        raise BadPlace(f"{file} has no place {name}") from None
+    except (config.BadConfig, BadKey) as error:
+        raise BadPlace(str(error)) from error
+    return Place(found.url, found.options, sealer)
+
+
+def _kind(text: str) -> str:
+    if not re.fullmatch("[a-z_]+", text):
+        raise ValueError
+    return text
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"uid {os.getuid()}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    tasks = parser.add_subparsers(dest="task", required=True)
+    create = tasks.add_parser("create")
+    create.add_argument("home", type=Path, help="the data folder")
+    create.add_argument("--id", default="", help="what to call it; else the time")
+    create.add_argument("--actor", default="", help="who asked; else the user")
+    create.add_argument("--kind", type=_kind, default="manual", help="what it is for; also the folder it is listed in")
+    create.add_argument("--skip-missing", action="store_true", help="name what is not whole, instead of failing")
+    restoring = tasks.add_parser("restore")
+    for name, task in [("create", create), ("restore", restoring)] + [
+        (name, tasks.add_parser(name)) for name in ("list", "verify", "drill", "remove")
+    ]:
+        task.add_argument("place", help="a folder, a URL, or PATH/config.yaml#NAME")
+        if name not in ("create", "list"):
+            task.add_argument("id")
+        task.add_argument("--reason", default="")
+    restoring.add_argument("--to", type=Path, required=True)
+    restoring.add_argument("--to-position", type=int)
+    return parser
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    arguments = _parser().parse_args(words)
+    try:
+        told = _TASKS[arguments.task](arguments, _place(arguments.place))
+    except tuple(_TABLE) as error:
+        code, hint = next(row for kind, row in _TABLE.items() if isinstance(error, kind))
+        print(json.dumps({"error": str(error), "hint": hint}))
+        return code
+    print(json.dumps(told, ensure_ascii=False))
+    return EXIT_FAILED if told.get("problems") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
