@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from guessbook.clients.connection import Address, Token, aio_channel, translated
 from guessbook.clients.errors import GuessbookError
 from guessbook.clients.files import check_stored, pieces, sha256_of
-from guessbook.clients.methods import SUBMIT_DEADLINE_S, Call, Methods
+from guessbook.clients.methods import SUBMIT_DEADLINE_S, Call
+from guessbook.clients.safety_methods import SafetyMethods
 from guessbook.clients.subscription import AsyncSubscription, Cursor
-from guessbook.proto import artifacts_pb2, events_pb2, log_pb2
+from guessbook.proto import artifacts_pb2, events_pb2, history_pb2, log_pb2
 from guessbook.store.recorded import events_in
 
 if TYPE_CHECKING:
     from guessbook.proto.artifacts_pb2_grpc import ArtifactsAsyncStub
+    from guessbook.proto.history_pb2_grpc import HistoryAsyncStub
     from guessbook.proto.log_pb2_grpc import LogAsyncStub
 
 CLOSE_GRACE_S = 1.0  # for the answers that are under way
@@ -24,7 +26,7 @@ CLOSE_GRACE_S = 1.0  # for the answers that are under way
 R = TypeVar("R")
 
 
-class AsyncGuessbook(Methods):
+class AsyncGuessbook(SafetyMethods):
     """A connection to a Guessbook server, for asyncio; to be made and used inside one running event loop.
 
         async with AsyncGuessbook() as book:
@@ -37,6 +39,7 @@ class AsyncGuessbook(Methods):
 
     _log: "LogAsyncStub"
     _artifacts: "ArtifactsAsyncStub"
+    _history: "HistoryAsyncStub"
 
     def __init__(self, address: Address | None = None, token: Token | None = None) -> None:
         super().__init__(address, token)
@@ -73,10 +76,44 @@ class AsyncGuessbook(Methods):
         """Makes a call of `Methods`."""
         if call.dataset:
             call.request.dataset = await self.upload(call.dataset)
+        if call.held_out:
+            call.request.config.held_out = await self.upload(call.held_out)
         method: Any = call.method  # on this channel it gives something to await
         with translated(self.address):
             answer: R = await method(call.request, timeout=call.deadline_s)
         return answer
+
+    # ---- questions with many answers ----
+
+    async def observations(
+        self,
+        run: str = "latest",
+        at: history_pb2.At | None = None,
+        *,
+        steps: Sequence[int] = (),
+        states: Sequence[history_pb2.ExampleState.ValueType] = (),
+        search: str = "",
+        category: str = "",
+        only_held_out: bool = False,
+        indices: Sequence[int] = (),
+    ) -> AsyncIterator[history_pb2.Observations]:
+        """Every observation of the examples under a filter, as for `examples`: snapshot by snapshot, at most 1,000 in one answer.
+
+        `steps`: only these snapshots. What is read is as of the moment it was asked, however long reading takes.
+        """
+        chosen = history_pb2.ListExamplesRequest(
+            run=run,
+            at=at,
+            states=states,
+            search=search,
+            category=category,
+            only_held_out=only_held_out,
+            indices=indices,
+        )
+        request = history_pb2.ReadObservationsRequest(filter=chosen, steps=steps)
+        with translated(self.address):
+            async for part in self._history.ReadObservations(request):
+                yield part
 
     # ---- the log ----
 

@@ -10,16 +10,17 @@ from typing import Self, TypeVar
 from guessbook.clients.connection import Address, Token, channel, translated
 from guessbook.clients.errors import GuessbookError
 from guessbook.clients.files import check_stored, pieces, sha256_of
-from guessbook.clients.methods import SUBMIT_DEADLINE_S, Call, Methods
+from guessbook.clients.methods import SUBMIT_DEADLINE_S, Call
+from guessbook.clients.safety_methods import SafetyMethods
 from guessbook.clients.subscription import Cursor, Subscription
-from guessbook.proto import artifacts_pb2, events_pb2, log_pb2
+from guessbook.proto import artifacts_pb2, events_pb2, history_pb2, log_pb2
 from guessbook.proto.log_pb2_grpc import LogStub
 from guessbook.store.recorded import events_in
 
 R = TypeVar("R")
 
 
-class Guessbook(Methods):
+class Guessbook(SafetyMethods):
     """A connection to a Guessbook server.
 
         with Guessbook() as book:
@@ -71,8 +72,41 @@ class Guessbook(Methods):
         """Makes a call of `Methods`."""
         if call.dataset:
             call.request.dataset = self.upload(call.dataset)
+        if call.held_out:
+            call.request.config.held_out = self.upload(call.held_out)
         with translated(self.address):
             return call.method(call.request, timeout=call.deadline_s)
+
+    # ---- questions with many answers ----
+
+    def observations(
+        self,
+        run: str = "latest",
+        at: history_pb2.At | None = None,
+        *,
+        steps: Sequence[int] = (),
+        states: Sequence[history_pb2.ExampleState.ValueType] = (),
+        search: str = "",
+        category: str = "",
+        only_held_out: bool = False,
+        indices: Sequence[int] = (),
+    ) -> Iterator[history_pb2.Observations]:
+        """Every observation of the examples under a filter, as for `examples`: snapshot by snapshot, at most 1,000 in one answer.
+
+        `steps`: only these snapshots. What is read is as of the moment it was asked, however long reading takes.
+        """
+        chosen = history_pb2.ListExamplesRequest(
+            run=run,
+            at=at,
+            states=states,
+            search=search,
+            category=category,
+            only_held_out=only_held_out,
+            indices=indices,
+        )
+        request = history_pb2.ReadObservationsRequest(filter=chosen, steps=steps)
+        with translated(self.address):
+            yield from self._history.ReadObservations(request)
 
     # ---- the log ----
 

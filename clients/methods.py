@@ -34,12 +34,13 @@ R_co = TypeVar("R_co", covariant=True)
 
 @dataclass(frozen=True)
 class Call(Generic[R]):
-    """A request with one answer. `dataset` is a file to store first; the request then names it by its hash."""
+    """A request with one answer. `dataset` and `held_out` are files to store first; the request then names them by their hashes."""
 
     method: grpc.UnaryUnaryMultiCallable[Any, R]
     request: Any
     deadline_s: float = DEADLINE_S
     dataset: Path | None = None
+    held_out: Path | None = None
 
 
 class _Remote(Protocol[P, R_co]):
@@ -93,8 +94,12 @@ class Methods:
         config: events_pb2.TrainingConfig | None = None,
         skip_bad_lines: bool = False,
         dry_run: bool = False,
+        held_out: Path | None = None,
     ) -> Call[control_pb2.SubmitJobResponse]:
-        """Uploads a dataset file and queues a job for it. With bad lines the answer is `rejected`, with a report."""
+        """Uploads a dataset file and queues a job for it. With bad lines the answer is `rejected`, with a report.
+
+        `held_out` is a file of examples that snapshots look at and that are never trained on.
+        """
         request = control_pb2.SubmitJobRequest(
             name=name or path.name,
             priority=priority,
@@ -102,7 +107,7 @@ class Methods:
             skip_bad_lines=skip_bad_lines,
             dry_run=dry_run,
         )
-        return Call(self._control.SubmitJob, request, SUBMIT_DEADLINE_S, dataset=path)
+        return Call(self._control.SubmitJob, request, SUBMIT_DEADLINE_S, dataset=path, held_out=held_out)
 
     @remote
     def pause(self, job: str = "") -> Call[control_pb2.CommandResponse]:
@@ -125,9 +130,50 @@ class Methods:
         return Call(self._control.TakeSnapshot, control_pb2.JobCommand(job=job))
 
     @remote
+    def change_schedule(
+        self,
+        job: str = "",
+        *,
+        snapshot_steps: Sequence[int] = (),
+        default_steps: bool = False,
+        snapshot_budget_percent: float | None = None,
+        snapshot_budget_seconds: float | None = None,
+        snapshots: bool | None = None,
+    ) -> Call[control_pb2.CommandResponse]:
+        """When a job's snapshots are taken and how long they may take, from the next step on. What isn't given stays as it is."""
+        request = control_pb2.ChangeScheduleRequest(
+            job=job,
+            snapshot_steps=snapshot_steps,
+            default_steps=default_steps,
+            snapshot_budget_percent=snapshot_budget_percent,
+            snapshot_budget_seconds=snapshot_budget_seconds,
+            snapshots=snapshots,
+        )
+        return Call(self._control.ChangeSchedule, request)
+
+    @remote
     def lease(self, trainer: str, epoch: int) -> Call[control_pb2.LeaseJobResponse]:
         """For a trainer: its next job, or an answer without one."""
         return Call(self._control.LeaseJob, control_pb2.LeaseJobRequest(trainer=trainer, epoch=epoch))
+
+    @remote
+    def start_job(
+        self,
+        dataset: str,
+        *,
+        trainer: str,
+        epoch: int,
+        name: str,
+        config: events_pb2.TrainingConfig,
+        skip_bad_lines: bool = False,
+    ) -> Call[control_pb2.LeaseJobResponse]:
+        """For a program that trains already, on a dataset that it has uploaded: makes that a job, which is its own from the start.
+
+        `trainer` and `epoch` are those of its producer. Asking again while it has the job gives the same one.
+        """
+        job = control_pb2.SubmitJobRequest(name=name, dataset=dataset, config=config, skip_bad_lines=skip_bad_lines)
+        request = control_pb2.StartJobRequest(trainer=trainer, epoch=epoch, job=job)
+        return Call(self._control.StartJob, request, SUBMIT_DEADLINE_S)
 
     # ---- tokens, for admins ----
 
@@ -145,6 +191,14 @@ class Methods:
     def revoke_token(self, name: str) -> Call[control_pb2.RevokeTokenResponse]:
         """The token lets nobody in any more, and streams that are open with it end."""
         return Call(self._control.RevokeToken, control_pb2.RevokeTokenRequest(name=name))
+
+    @remote
+    def archive(
+        self, to_position: int = 0, *, reason: str, dry_run: bool = False
+    ) -> Call[control_pb2.ArchiveHistoryResponse]:
+        """Moves the log's beginning, up to the newest signed checkpoint at or before a position (0: the newest), into a file of its own. For admins."""
+        request = control_pb2.ArchiveHistoryRequest(to_position=to_position, reason=reason, dry_run=dry_run)
+        return Call(self._control.ArchiveHistory, request, SUBMIT_DEADLINE_S)
 
     # ---- questions ----
 
@@ -191,6 +245,8 @@ class Methods:
         offset: int = 0,
         limit: int = 0,
         only_tracked: bool = False,
+        only_held_out: bool = False,
+        indices: Sequence[int] = (),
     ) -> Call[history_pb2.ListExamplesResponse]:
         """A page of examples with their state and latest guess. `matching` of `total` tells what the filter leaves."""
         request = history_pb2.ListExamplesRequest(
@@ -203,6 +259,8 @@ class Methods:
             offset=offset,
             limit=limit,
             only_tracked=only_tracked,
+            only_held_out=only_held_out,
+            indices=indices,
         )
         return Call(self._history.ListExamples, request)
 
@@ -212,9 +270,34 @@ class Methods:
         return Call(self._history.GetTrajectory, history_pb2.GetTrajectoryRequest(run=run, example=example, at=at))
 
     @remote
-    def versions(self, at: history_pb2.At | None = None) -> Call[history_pb2.ListVersionsResponse]:
-        """The trained versions, newest first."""
-        return Call(self._history.ListVersions, history_pb2.ListVersionsRequest(at=at))
+    def compare(
+        self,
+        before: history_pb2.Stage,
+        after: history_pb2.Stage,
+        at: history_pb2.At | None = None,
+        *,
+        changes: Sequence[history_pb2.Change.ValueType] = (),
+        search: str = "",
+        offset: int = 0,
+        limit: int = 0,
+    ) -> Call[history_pb2.CompareResponse]:
+        """Two versions, runs or steps, example by example: how many were fixed and broken, and a page of them."""
+        request = history_pb2.CompareRequest(
+            before=before, after=after, at=at, changes=changes, search=search, offset=offset, limit=limit
+        )
+        return Call(self._history.Compare, request)
+
+    @remote
+    def insights(self, run: str = "latest", at: history_pb2.At | None = None) -> Call[history_pb2.ListInsightsResponse]:
+        """What a person should know about a run's examples, what matters most first."""
+        return Call(self._history.ListInsights, history_pb2.ListInsightsRequest(run=run, at=at))
+
+    @remote
+    def versions(
+        self, at: history_pb2.At | None = None, *, deleted: bool = False
+    ) -> Call[history_pb2.ListVersionsResponse]:
+        """The versions, newest first; `deleted`: those in the trash too."""
+        return Call(self._history.ListVersions, history_pb2.ListVersionsRequest(at=at, deleted=deleted))
 
     # ---- the log ----
 

@@ -4,11 +4,14 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from guessbook.projections import datasets, evolution, jobs, runs, versions
+from guessbook.projections import backups, base_models, datasets, evolution, jobs, operations, runs, versions
+from guessbook.projections.backups import Backups
+from guessbook.projections.base_models import BaseModels
 from guessbook.projections.datasets import Datasets
 from guessbook.projections.evolution import Evolution
 from guessbook.projections.fold import BODIES, Handlers, Misplaced, UnknownEvent
 from guessbook.projections.jobs import Jobs
+from guessbook.projections.operations import Operations
 from guessbook.projections.runs import Runs
 from guessbook.projections.versions import Versions
 from guessbook.proto.events_pb2 import Event
@@ -25,6 +28,9 @@ class Book:
     evolution: Evolution = field(default_factory=Evolution)
     datasets: Datasets = field(default_factory=Datasets)
     versions: Versions = field(default_factory=Versions)
+    base_models: BaseModels = field(default_factory=BaseModels)
+    backups: Backups = field(default_factory=Backups)
+    operations: Operations = field(default_factory=Operations)
     # Events that make no sense where they stand. They are in the log, so they are shown, not dropped.
     misplaced_count: int = 0
     misplaced: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=100))
@@ -39,6 +45,9 @@ class Book:
             self.evolution.fork(),
             self.datasets.fork(),
             self.versions.fork(),
+            self.base_models.fork(),
+            self.backups.fork(),
+            self.operations.fork(),
             self.misplaced_count,
             self.misplaced.copy(),
         )
@@ -50,6 +59,9 @@ FOLDS: dict[str, Handlers] = {
     "evolution": evolution.HANDLERS,
     "datasets": datasets.HANDLERS,
     "versions": versions.HANDLERS,
+    "base_models": base_models.HANDLERS,
+    "backups": backups.HANDLERS,
+    "operations": operations.HANDLERS,
 }
 # For each kind of event: the parts of the book that it concerns, and how each changes.
 _ROUTES = {

@@ -1,23 +1,47 @@
-"""The versions. The n-th VersionCreated of the log is version n, so that numbers have no gaps and none is given twice."""
+"""The versions: their tree, notes, trash, and which one is the latest.
+
+The n-th VersionCreated of the log is version n, so that numbers have no gaps and none is given twice.
+"""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from guessbook.projections.fold import Handlers
+from guessbook.projections.fold import Handlers, Misplaced
 from guessbook.proto import events_pb2 as events
 from guessbook.proto.events_pb2 import Event
 from guessbook.proto.history_pb2 import Version
+
+SUBJECT = "version/"
 
 
 @dataclass
 class Versions:
     versions: list[Version] = field(default_factory=list)
     name_of_run: dict[str, str] = field(default_factory=dict)
+    place: dict[str, int] = field(default_factory=dict)  # of each name in `versions`
+    latest: str = ""
 
     def fork(self) -> "Versions":
-        """The same versions; what is added to either is not in the other. A version itself never changes."""
-        return Versions(self.versions.copy(), self.name_of_run.copy())
+        """The same versions; a change in either is not in the other. A version is replaced, never changed."""
+        return Versions(self.versions.copy(), self.name_of_run.copy(), self.place.copy(), self.latest)
+
+    def get(self, name: str) -> Version | None:
+        place = self.place.get(name)
+        return None if place is None else self.versions[place]
+
+    def find(self, name: str) -> Version | None:
+        """By its name, its number ("v002", "2") or "latest"."""
+        if name == "latest":
+            return self.get(self.latest)
+        number = re.fullmatch(r"v?0*(\d{1,9})", name)
+        if number and 0 < int(number[1]) <= len(self.versions):
+            return self.versions[int(number[1]) - 1]
+        return self.get(name)
+
+    def children(self, name: str) -> list[Version]:
+        return [version for version in self.versions if version.parent == name]
 
 
 def version_name(number: int, created_at_us: int, slug: str) -> str:
@@ -29,25 +53,81 @@ def version_name(number: int, created_at_us: int, slug: str) -> str:
 def _created(state: Versions, event: Event, body: events.VersionCreated) -> None:
     number = len(state.versions) + 1
     name = version_name(number, event.recorded_at_us, body.slug)
-    state.name_of_run[body.run] = name
-    state.versions.append(
-        Version(
-            name=name,
-            number=number,
-            parent=body.parent,
-            job=body.job,
-            run=body.run,
-            dataset=body.dataset,
-            base_model=body.base_model,
-            created_at_us=event.recorded_at_us,
-            steps=body.steps,
-            final_loss=body.final_loss,
-            baseline_accuracy=body.baseline_accuracy,
-            final_accuracy=body.final_accuracy,
-            files=body.files,
-            position=event.position,
-        )
+    version = Version(
+        name=name,
+        number=number,
+        parent=body.parent,
+        job=body.job,
+        run=body.run,
+        dataset=body.dataset,
+        base_model=body.base_model,
+        created_at_us=event.recorded_at_us,
+        steps=body.steps,
+        final_loss=body.final_loss,
+        baseline_accuracy=body.baseline_accuracy,
+        final_accuracy=body.final_accuracy,
+        files=body.files,
+        position=event.position,
+        base_model_sha256=body.base_model_sha256,
     )
+    if body.HasField("consolidation"):
+        version.consolidation.CopyFrom(body.consolidation)
+    else:
+        state.latest = name  # a merged one becomes the latest when its proof was checked
+    state.name_of_run[body.run] = name
+    state.place[name] = len(state.versions)
+    state.versions.append(version)
 
 
-HANDLERS: Handlers = {"version_created": _created}
+def _change(state: Versions, event: Event, change: Callable[[Version], None]) -> None:
+    name = event.subject.removeprefix(SUBJECT)
+    if name not in state.place:
+        raise Misplaced(f"there is no version {name}")
+    version = Version()
+    version.CopyFrom(state.versions[state.place[name]])
+    change(version)
+    state.versions[state.place[name]] = version
+
+
+def _noted(state: Versions, event: Event, body: events.VersionNoted) -> None:
+    def note(version: Version) -> None:
+        version.notes = body.text
+
+    _change(state, event, note)
+
+
+def _deleted(state: Versions, event: Event, body: events.VersionDeleted) -> None:
+    def delete(version: Version) -> None:
+        version.deleted_at_us, version.purge_after_us = event.recorded_at_us, body.purge_after_us
+
+    _change(state, event, delete)
+
+
+def _restored(state: Versions, event: Event, body: events.VersionRestored) -> None:
+    def restore(version: Version) -> None:
+        version.deleted_at_us = version.purge_after_us = 0
+
+    _change(state, event, restore)
+
+
+def _purged(state: Versions, event: Event, body: events.VersionPurged) -> None:
+    def purge(version: Version) -> None:
+        version.purged = True
+
+    _change(state, event, purge)
+
+
+def _latest_moved(state: Versions, event: Event, body: events.LatestMoved) -> None:
+    if body.to and body.to not in state.place:
+        raise Misplaced(f"there is no version {body.to}")
+    state.latest = body.to
+
+
+HANDLERS: Handlers = {
+    "version_created": _created,
+    "version_noted": _noted,
+    "version_deleted": _deleted,
+    "version_restored": _restored,
+    "version_purged": _purged,
+    "latest_moved": _latest_moved,
+}

@@ -11,19 +11,41 @@ from typing import Annotated
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from guessbook.clients.cli.archive import archive
+from guessbook.clients.cli.audit import audit
+from guessbook.clients.cli.backup_create import create as create_backup
+from guessbook.clients.cli.backup_drill import drill
+from guessbook.clients.cli.backup_list import list_backups
+from guessbook.clients.cli.backup_restore import restore
+from guessbook.clients.cli.backup_verify import verify_backup
+from guessbook.clients.cli.base_add import add
+from guessbook.clients.cli.base_list import list_base_models
+from guessbook.clients.cli.base_use import use
+from guessbook.clients.cli.base_verify import verify_base
+from guessbook.clients.cli.compare import compare
+from guessbook.clients.cli.config_set import set_config
+from guessbook.clients.cli.config_show import show_config
+from guessbook.clients.cli.consolidate import consolidate
 from guessbook.clients.cli.dashboard import dashboard
+from guessbook.clients.cli.delete import delete
 from guessbook.clients.cli.demo import demo
 from guessbook.clients.cli.doctor import doctor
 from guessbook.clients.cli.example import example
 from guessbook.clients.cli.examples import examples
+from guessbook.clients.cli.export import export
+from guessbook.clients.cli.insights import insights
 from guessbook.clients.cli.log import log
 from guessbook.clients.cli.output import complain
 from guessbook.clients.cli.pause import pause
 from guessbook.clients.cli.prove import prove
 from guessbook.clients.cli.queue import queue
 from guessbook.clients.cli.replay import replay
+from guessbook.clients.cli.report import report
+from guessbook.clients.cli.restore import restore as restore_version
 from guessbook.clients.cli.resume import resume
+from guessbook.clients.cli.rollback import rollback
 from guessbook.clients.cli.runs import runs
+from guessbook.clients.cli.schedule import schedule
 from guessbook.clients.cli.server import server
 from guessbook.clients.cli.snapshot import snapshot
 from guessbook.clients.cli.status import status
@@ -35,18 +57,47 @@ from guessbook.clients.cli.token_revoke import revoke
 from guessbook.clients.cli.trainer import trainer
 from guessbook.clients.cli.up import up
 from guessbook.clients.cli.verify import verify
+from guessbook.clients.cli.version_export import export as export_version
+from guessbook.clients.cli.version_note import note
+from guessbook.clients.cli.version_show import show
 from guessbook.clients.cli.versions import versions
 from guessbook.clients.errors import GuessbookError
 
 PANELS: dict[str, list[Callable[..., None]]] = {
     "Run": [demo, up, server, trainer, dashboard],
-    "Train": [submit, queue, pause, resume, stop, snapshot],
-    "Look": [status, runs, examples, example, replay, versions],
-    "Trust": [log, verify, prove, doctor],
+    "Train": [submit, queue, pause, resume, stop, snapshot, schedule],
+    "Look": [status, runs, examples, example, insights, report, compare, export, replay, versions],
+    "Keep": [rollback, delete, restore_version, consolidate],
+    "Trust": [log, verify, prove, audit, archive, doctor],
 }
 
 
-TOKEN_VERBS: dict[str, Callable[..., None]] = {"create": create, "list": list_tokens, "revoke": revoke}
+# Verbs of several words: the first one, what it is about, and the second ones.
+GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "version": (
+        "Look at a version, annotate it, take it elsewhere.",
+        {"show": show, "note": note, "export": export_version},
+    ),
+    "base": (
+        "The base models: register, list, verify, and choose the one that jobs train which name none.",
+        {"add": add, "list": list_base_models, "use": use, "verify": verify_base},
+    ),
+    "config": ("Where backups go and when, and how long things are kept.", {"show": show_config, "set": set_config}),
+    "token": (
+        "Say who may call the server: make, list and revoke tokens.",
+        {"create": create, "list": list_tokens, "revoke": revoke},
+    ),
+    "backup": (
+        "Keep copies elsewhere: make, list, verify and restore backups.",
+        {
+            "create": create_backup,
+            "list": list_backups,
+            "verify": verify_backup,
+            "restore": restore,
+            "drill": drill,
+        },
+    ),
+}
 
 
 def set_home(value: str | None) -> str | None:
@@ -99,10 +150,11 @@ def command() -> TyperGroup:
     for panel, verbs in PANELS.items():
         for verb in verbs:
             app.command(rich_help_panel=panel)(verb)
-    tokens = typer.Typer(no_args_is_help=True, help="Say who may call the server: make, list and revoke tokens.")
-    for name, verb in TOKEN_VERBS.items():
-        tokens.command(name)(verb)
-    app.add_typer(tokens, name="token", rich_help_panel="Trust")
+    for name, (about, verbs_of_it) in GROUPS.items():
+        several = typer.Typer(no_args_is_help=True, help=about)
+        for second, verb in verbs_of_it.items():
+            several.command(second)(verb)
+        app.add_typer(several, name=name, rich_help_panel="Trust")
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
     where = [option for option in group.params if option.name in ("home", "address")]

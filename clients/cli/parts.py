@@ -15,7 +15,8 @@ from typing import Self
 
 from guessbook.clients.cli.output import err, print_json
 from guessbook.clients.client import Guessbook
-from guessbook.clients.errors import GuessbookError, Invalid, Rejected, Unauthenticated, Unreachable
+from guessbook.clients.embedded import serving
+from guessbook.clients.errors import GuessbookError, Invalid, Rejected, Unauthenticated
 from guessbook.store.home import Home
 
 START_TIMEOUT_S = 120.0
@@ -176,17 +177,6 @@ class Parts:
             if time.monotonic() > deadline:
                 raise GuessbookError(f"the {part.name} did not get ready in {START_TIMEOUT_S:g} s", f"See {part.log}")
             time.sleep(TICK_S)
-
-
-def serving(home: Home) -> bool:
-    """Whether this data folder's server answers where the folder says it is."""
-    if not home.address_file.exists():
-        return False
-    try:
-        with Guessbook(home.address_file.read_text().strip(), home.token) as book:
-            return home.is_at(book.status().home)
-    except (Unreachable, Unauthenticated):  # the latter: another's server has taken the port since
-        return False
 
 
 def check_folder(book: Guessbook, home: Home) -> None:

@@ -1,4 +1,4 @@
-"""Runs and versions in tables. Pure: messages in, renderables out."""
+"""Runs in tables. Pure: messages in, renderables out."""
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -32,25 +32,3 @@ def table(answer: history_pb2.ListRunsResponse) -> RenderableType:
         )
     warnings = [Text(f"{run.id}: {caution}", style="yellow") for run in answer.runs if (caution := cautions.cut(run))]
     return Group(view, *warnings)
-
-
-def versions(answer: history_pb2.ListVersionsResponse) -> RenderableType:
-    if not answer.versions:
-        return Text("No version yet: the first completed job makes one.")
-    view = listing()
-    view.add_column("version", no_wrap=True)
-    view.add_column("parent", ratio=1, overflow="ellipsis", no_wrap=True)
-    view.add_column("steps", justify="right", no_wrap=True)
-    view.add_column("loss", justify="right", no_wrap=True)
-    view.add_column("right before → after", justify="right", no_wrap=True)
-    for version in answer.versions:
-        measured = version.baseline_accuracy >= 0
-        change = f"{wording.percent(version.baseline_accuracy)} → {wording.percent(version.final_accuracy)}"
-        view.add_row(
-            Text(version.name, style="green"),
-            Text(version.parent or "–"),
-            str(version.steps),
-            wording.loss(version.final_loss),
-            change if measured else "–",
-        )
-    return view

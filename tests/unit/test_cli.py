@@ -13,7 +13,8 @@ from guessbook.clients.cli import main as cli
 from guessbook.clients.cli import options, wording
 from guessbook.clients.cli.demo import EXAMPLES, summarise
 from guessbook.clients.cli.output import as_document
-from guessbook.clients.cli.submit import called, chosen
+from guessbook.clients.cli.submit import called
+from guessbook.clients.cli.training_options import chosen
 from guessbook.proto import events_pb2, history_pb2
 
 

@@ -6,7 +6,17 @@ import pytest
 from rich.console import Console, RenderableType
 
 from guessbook.clients import cautions
-from guessbook.clients.cli import curve, event_view, example_view, job_view, run_view, status_view
+from guessbook.clients.cli import (
+    compare_view,
+    curve,
+    event_view,
+    example_view,
+    job_view,
+    run_view,
+    status_view,
+    version_view,
+)
+from guessbook.clients.cli.paging import Page
 from guessbook.proto import control_pb2, events_pb2, history_pb2
 
 
@@ -36,7 +46,13 @@ MONGOLIA = [
 def trajectory(seen: list[Seen]) -> history_pb2.Trajectory:
     observations = [
         history_pb2.Observation(
-            step=one.step, guess=one.guess, loss=one.loss, correct=one.correct, confidence=0.5, state=one.state
+            step=one.step,
+            guess=one.guess,
+            loss=one.loss,
+            correct=one.correct,
+            confidence=0.5,
+            state=one.state,
+            guessed=True,
         )
         for one in seen
     ]
@@ -62,7 +78,7 @@ def test_a_story_tells_step_guess_right_or_wrong_loss_and_when_it_was_learned() 
     assert [(row[0], row[1]) for row in rows] == [("0", "✗"), ("10", "✗"), ("25", "✓")]
     assert "Khantak" in " ".join(rows[0])
     assert "3.21" in rows[0]
-    assert lines[-1].strip() == "Learned at step 25 ✓"
+    assert "Learned at step 25 ✓" in [line.strip() for line in lines]
 
 
 def test_a_story_of_something_forgotten_says_when() -> None:
@@ -113,6 +129,127 @@ def test_a_list_says_how_many_of_how_many() -> None:
     assert "No example matches (36 in all)" in text(example_view.table(none, 80))
 
 
+@pytest.mark.parametrize(
+    ("page", "shown", "told"),
+    [
+        (Page(1, 2), 2, "1-2 of 5 that match, 9 in all · page 1 of 3, --page 2 shows the next"),
+        (Page(3, 2), 1, "5-5 of 5 that match, 9 in all · page 3 of 3"),
+        (Page(4, 2), 0, "page 4 is behind the last one: there are 3, with 5 in all"),
+    ],
+)
+def test_a_page_says_where_in_the_list_it_is(page: Page, shown: int, told: str) -> None:
+    assert page.told(shown, matching=5, total=9) == told
+
+
+def test_a_list_shows_the_states_as_letters_and_says_what_they_mean() -> None:
+    states = history_pb2.ExampleState.values()
+    example = history_pb2.Example(id="a", prompt="1+1?", strip=states, state=history_pb2.EXAMPLE_STATE_REGRESSED)
+    page = history_pb2.ListExamplesResponse(examples=[example], matching=1, total=1, snapshot_steps=range(len(states)))
+    shown = text(example_view.table(page, 120), 120)
+    assert "·UNSILR" in shown
+    for meaning in ("L learned", "I improving", "S struggling", "N not learned", "R regressed", "U unknown"):
+        assert meaning in shown
+    assert "· not seen; a letter a snapshot, at step 0, 1, 2, 3, 4, 5, 6" in " ".join(shown.split())
+
+
+def test_a_list_marks_what_is_held_out() -> None:
+    example = history_pb2.Example(id="exam", prompt="1+1?", held_out=True)
+    page = history_pb2.ListExamplesResponse(examples=[example], matching=1, total=1)
+    shown = text(example_view.table(page, 80))
+    assert "*exam" in shown
+    assert "* held out: watched, never trained on" in shown
+
+
+def test_a_strip_that_is_too_long_shows_its_end() -> None:
+    learned, unknown = history_pb2.EXAMPLE_STATE_LEARNED, history_pb2.EXAMPLE_STATE_UNKNOWN
+    example = history_pb2.Example(strip=[unknown] * 50 + [learned])
+    assert example_view.state_strip(example, 5).plain == "…UUUL"
+    assert example_view.state_strip(example, 51).plain == "U" * 50 + "L"
+
+
+def test_a_story_marks_what_changed_in_a_guess() -> None:
+    told = trajectory(
+        [
+            Seen(0, "The capital is Khantak.", 3.0, False, history_pb2.EXAMPLE_STATE_UNKNOWN),
+            Seen(10, "The capital is Ulaanbaatar.", 1.0, False, history_pb2.EXAMPLE_STATE_IMPROVING),
+            Seen(25, "Something else entirely", 1.0, False, history_pb2.EXAMPLE_STATE_STRUGGLING),
+        ]
+    )
+    shown = text(example_view.story(told, 120), 120)
+    assert "The capital is [-Khantak.-] {+Ulaanbaatar.+}" in shown
+    assert "✗  Something else entirely " in shown  # too little is left to mark it
+
+
+def test_a_story_says_what_was_measured_only() -> None:
+    told = trajectory(MONGOLIA)
+    told.observations[1].guessed = False
+    shown = text(example_view.story(told, 120), 120)
+    assert "(measured only, to keep the budget)" in shown
+    assert "Ulan Bator" not in shown
+
+
+def test_a_story_counts_presentations_and_gives_the_place_on_the_data_map_and_the_neighbours() -> None:
+    told = trajectory(MONGOLIA)
+    told.previous, told.next = 1, 3
+    example = told.example
+    example.presentations, example.presentations_to_learn, example.presentations_to_learn_for_good = 12, 1, 5
+    example.map_confidence, example.map_variability, example.map_correctness = 0.521, 0.31, 0.5
+    shown = text(example_view.story(told, 120), 120)
+    assert "Trained on 12 times, once before it was right first, 5 times before it was right for good" in shown
+    assert "Data map: confidence 0.52, variability 0.31, right at 50 % of the snapshots" in shown
+    assert shown.splitlines()[-1].strip() == 'previous "#1" · next "#3"'
+    example.held_out = True
+    assert "Held out: watched, never trained on" in text(example_view.story(told, 120), 120)
+
+
+def compared(change: "history_pb2.Change.ValueType", before: str, after: str) -> history_pb2.ComparedExample:
+    was, now = history_pb2.Observation(guess=before, loss=2), history_pb2.Observation(guess=after, loss=0.5)
+    return history_pb2.ComparedExample(id="sum", prompt="2+2?", expected="4", change=change, before=was, after=now)
+
+
+COMPARISON = history_pb2.CompareResponse(
+    before=history_pb2.RunStep(run="run-0001", step=0),
+    after=history_pb2.RunStep(run="run-0002", step=50),
+    counts=[
+        history_pb2.ChangeCount(change=history_pb2.CHANGE_FIXED, count=3),
+        history_pb2.ChangeCount(change=history_pb2.CHANGE_BROKEN, count=1),
+    ],
+    only_after=2,
+    matching=4,
+    mean_loss_before=2.5,
+    mean_loss_after=0.25,
+    examples=[
+        compared(history_pb2.CHANGE_FIXED, "It is 5, I think", "It is 4, I think"),
+        compared(history_pb2.CHANGE_BROKEN, "four", "four"),
+    ],
+)
+
+
+def test_a_comparison_counts_and_shows_both_guesses() -> None:
+    shown = text(compare_view.comparison(COMPARISON, Page(1, 2)))
+    assert "run-0001 step 0 → run-0002 step 50" in shown
+    assert "fixed 3 · broken 1 · still wrong 0 · still right 0" in shown
+    assert "mean loss 2.50 → 0.25" in shown
+    assert "2 examples are only in what came after" in shown
+    assert "✗→✓  sum 2+2?" in shown
+    assert "was      It is 5, I think" in shown
+    assert "now      It is [-5,-] {+4,+} I think" in shown
+    assert "✓→✗" in shown
+    assert "now      the same" in shown
+    assert shown.splitlines()[-1].strip() == "1-2 of 4 · page 1 of 2, --page 2 shows the next"
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_comparison_fits_and_no_guess_steers_the_terminal(width: int) -> None:
+    nasty = history_pb2.CompareResponse(
+        examples=[compared(history_pb2.CHANGE_FIXED, "\x1b[2J" * 99, "[red]" + "word " * 99)], matching=1
+    )
+    shown = text(compare_view.comparison(nasty), width)
+    assert "\x1b" not in shown
+    assert "[red]" in shown
+    assert max(len(line) for line in shown.splitlines()) <= width
+
+
 def test_status_before_anything_was_submitted_says_what_to_do() -> None:
     assert "guessbook submit FILE" in text(status_view.status(history_pb2.Status()))
 
@@ -159,7 +296,7 @@ def test_runs_and_versions_show_what_was_right() -> None:
     assert "5/9" in text(run_view.table(history_pb2.ListRunsResponse(runs=[run])))
     version = history_pb2.Version(name="v001_20251116_facts", baseline_accuracy=0.25, final_accuracy=1.0)
     unmeasured = history_pb2.Version(name="v002_20251117_facts", baseline_accuracy=-1)
-    shown = text(run_view.versions(history_pb2.ListVersionsResponse(versions=[version, unmeasured])))
+    shown = text(version_view.tree(history_pb2.ListVersionsResponse(versions=[version, unmeasured])))
     assert "25 % → 100 %" in shown
     assert "-100 %" not in shown
 
@@ -173,12 +310,22 @@ def test_an_event_is_one_line_of_facts() -> None:
 
 
 def test_a_curve_is_highest_at_its_highest_loss() -> None:
-    lines = curve.draw([(5, 2.0)], [(0, 4.0), (10, 0.0)], width=40, height=5)
-    assert lines[0].startswith(" 4.00 ┤●")
+    lines = curve.draw([(5, 0.4)], [(0, 4.0), (10, 0.04)], width=40, height=5)
+    assert lines[0].startswith("4.000 ┤●")
+    assert lines[2].startswith("0.400 ┤")  # a tenth is as far down as a tenth of that
     assert lines[2].count("·") == 1
     assert lines[4].endswith("●")
     assert max(map(len, lines)) <= 40
     assert curve.draw([], [], width=40) == []
+
+
+@pytest.mark.parametrize(
+    "losses", [[0.0], [0.0, 0.0], [2.0, 2.0], [float("nan"), 1.0], [1e9, 1e-9], [float("inf"), 0.1]]
+)
+def test_a_curve_takes_any_losses(losses: list[float]) -> None:
+    lines = curve.draw(list(enumerate(losses)), [(0, losses[-1])], width=30)
+    assert max(map(len, lines)) <= 30
+    assert any("●" in line for line in lines)
 
 
 CUT = history_pb2.Run(

@@ -3,11 +3,11 @@
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from guessbook.proto import artifacts_pb2, control_pb2, history_pb2, log_pb2
+from guessbook.proto import artifacts_pb2, control_pb2, history_pb2, log_pb2, safety_pb2
 from guessbook.proto.events_pb2 import ROLE_ADMIN, ROLE_OPERATOR, ROLE_TRAINER, ROLE_VIEWER
 from guessbook.server.rights import RIGHTS
 
-SERVED = (log_pb2, control_pb2, history_pb2, artifacts_pb2, health_pb2, reflection_pb2)
+SERVED = (log_pb2, control_pb2, history_pb2, artifacts_pb2, safety_pb2, health_pb2, reflection_pb2)
 
 
 def test_every_method_of_every_service_is_in_the_table_and_nothing_else() -> None:
@@ -30,7 +30,9 @@ def test_what_only_some_may() -> None:
     def only(*roles: int) -> set[str]:
         return {method.rpartition("/")[2] for method, may in RIGHTS.items() if may == {*roles, ROLE_ADMIN}}
 
-    assert only() == {"CreateToken", "ListTokens", "RevokeToken"}
-    assert only(ROLE_OPERATOR) == {"SubmitJob", "PauseJob", "ResumeJob", "StopJob", "TakeSnapshot"}
-    assert only(ROLE_TRAINER) == {"Append", "LeaseJob"}
+    tokens = {"CreateToken", "ListTokens", "RevokeToken"}
+    assert only() == tokens | {"ArchiveHistory", "RequestOperation", "RestoreVersion", "AddBaseModel", "GetConfig"}
+    steering = {"SubmitJob", "PauseJob", "ResumeJob", "StopJob", "TakeSnapshot", "ChangeSchedule"}
+    assert only(ROLE_OPERATOR) == steering | {"NoteVersion", "CreateBackup", "VerifyBackup", "DrillBackup"}
+    assert only(ROLE_TRAINER) == {"Append", "LeaseJob", "StartJob"}
     assert only(ROLE_OPERATOR, ROLE_TRAINER) == {"Upload"}

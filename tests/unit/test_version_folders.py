@@ -8,6 +8,7 @@ from made_events import RUN, beginning, numbered
 
 from guessbook.projections import book as book_fold
 from guessbook.projections.book import Book
+from guessbook.projections.version_metadata import metadata, metadata_text
 from guessbook.proto import events_pb2 as e
 from guessbook.proto.events_pb2 import Event
 from guessbook.server import version_folders
@@ -32,7 +33,7 @@ def _book(files: list[e.File], baseline: float = 0.25) -> Book:
 
 def _lay_out(home: Home, artifacts: Artifacts, book: Book) -> Path:
     version = book.versions.versions[0]
-    return version_folders.lay_out(home, artifacts, version, version_folders.metadata(book, version))
+    return version_folders.lay_out(home, artifacts, version, metadata_text(book, version))
 
 
 def test_a_folder_has_the_files_and_the_metadata(tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_a_folder_has_the_files_and_the_metadata(tmp_path: Path) -> None:
 
 def test_without_snapshots_there_is_no_accuracy(tmp_path: Path) -> None:
     book = _book([], baseline=-1)
-    told = version_folders.metadata(book, book.versions.versions[0])
+    told = metadata(book, book.versions.versions[0])
     assert told["performance"] == {"baseline_accuracy": None, "final_accuracy": 0.75, "improvement": None}
 
 

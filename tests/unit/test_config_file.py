@@ -1,0 +1,83 @@
+"""config.yaml: what it may say, what it is told when it says something else, and that no secret is shown."""
+
+from pathlib import Path
+
+import pytest
+
+from guessbook.store import config
+
+FULL = """
+base_model: smollm2
+trash_days: 10
+backup:
+  at: "04:30"
+  timezone: Europe/Zurich
+  drill_days: 14
+  keep: {daily: 3, weekly: 2, monthly: 1}
+  places:
+    - {name: disk, url: /mnt/disk}
+    - name: cloud
+      url: s3://bucket/guessbook
+      offsite: true
+      key_file: /etc/guessbook/backup.key
+      options: {secret: hunter2, client_kwargs: {endpoint_url: "https://example.org", api_token: abc}}
+"""
+
+
+def test_a_full_config() -> None:
+    found = config.parse(FULL)
+    assert (found.base_model, found.trash_days, found.backup.at) == ("smollm2", 10, "04:30")
+    assert found.backup.keep == config.Keep(3, 2, 1)
+    assert [place.name for place in found.backup.places] == ["disk", "cloud"]
+    assert found.backup.places[1].offsite
+    assert str(found.backup.zone) == "Europe/Zurich"
+
+
+def test_nothing_means_the_defaults(tmp_path: Path) -> None:
+    assert config.read(tmp_path / "config.yaml") == (config.Config(), "")
+    assert config.parse("") == config.Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("backups: {}", "backups is unknown; did you mean backup?"),
+        ("backup: {palces: []}", r"backup\.palces is unknown; did you mean places\?"),
+        ("backup: {at: 3:00}", r"backup\.at must be a time of day"),
+        ("backup: {timezone: Mars/Base}", r"backup\.timezone must be"),
+        ("backup: {keep: {daily: 0}}", r"backup\.keep\.daily must be at least 1"),
+        ("backup: {places: [{name: a}]}", r"backup\.places\[0\] needs a url"),
+        ("backup: {places: {a: b}}", r"backup\.places must be a list"),
+        ("backup: {places: [{name: a, url: x}, {name: a, url: y}]}", "the same name"),
+        ("trash_days: -1", "trash_days must be"),
+        ("trash_days: true", "trash_days must be"),
+        ("[1, 2]", "must be a mapping"),
+        ("a: [", "no YAML"),
+        ("!!python/object/apply:os.system [ls]", "no YAML"),
+    ],
+)
+def test_what_can_not_be_names_the_key(text: str, told: str) -> None:
+    with pytest.raises(config.BadConfig, match=told):
+        config.parse(text)
+
+
+def test_a_bad_file_names_itself(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("trash_days: x")
+    with pytest.raises(config.BadConfig, match=r"config\.yaml: trash_days"):
+        config.read(path)
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = str(config.told(config.parse(FULL))) + config.masked(FULL)
+    assert "hunter2" not in shown
+    assert "abc" not in shown
+    assert "https://example.org" in shown
+
+
+def test_it_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    config.write(path, "trash_days: 1\n")
+    config.write(path, "trash_days: 2\n")
+    assert config.read(path)[0].trash_days == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
