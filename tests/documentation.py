@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -14,3 +15,8 @@ def commands(page: Path, program: str) -> list[list[str]]:
     lines = [line for block in BLOCK.findall(page.read_text()) for line in block.splitlines()]
     split = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines if line.startswith("$ ")]
     return [words for words in split if words and words[0] == program]
+
+
+def python_blocks(page: Path) -> list[str]:
+    """The programs, and the parts of programs, that a page shows, in order."""
+    return PYTHON.findall(page.read_text())
