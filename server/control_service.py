@@ -58,7 +58,7 @@ class ControlService(ControlServicer):
             event = datasets.reject(request.name, request.dataset, dataset)
             await self._live.decide(actor, lambda book: Decision("", "", [event]))
             return answer
-        config = config_rules.complete(request.config, self._base_model)
+        config = config_rules.complete(request.config, self._default_model())
         await self._register(actor, request, dataset, md5, size)
         if held_out:
             await self._register(actor, *held_out)
@@ -78,6 +78,11 @@ class ControlService(ControlServicer):
             return None
         md5, size = await asyncio.to_thread(self._measure, held_out.dataset)
         return held_out, await asyncio.to_thread(read_dataset, self._artifacts.path(held_out.dataset)), md5, size
+
+    def _default_model(self) -> str:
+        """What jobs train that name no base model: the registered one in use, else what the server was started with."""
+        models = self._live.book.base_models
+        return models.by_name[models.used].source if models.used else self._base_model
 
     async def _register(
         self, actor: str, request: control_pb2.SubmitJobRequest, dataset: Dataset, md5: str, size: int

@@ -94,7 +94,8 @@ class Assignment:
             model.load_adapter(str(resumed), "default")
         if self.progress.step < total and callback.ending:
             return callback.ending
-        self._create_version(model)
+        if not self.past.has_version:
+            self._create_version(model, base)
         return Ending.COMPLETED, 0
 
     def _examples(self, dataset: str) -> list[Example]:
@@ -175,7 +176,7 @@ class Assignment:
     def _record_job(self, **body: JobStarted | JobResumed) -> None:
         self.record(Event(subject=f"job/{self.lease.job.id}", **body))  # type: ignore[arg-type]
 
-    def _create_version(self, model: PeftModel) -> None:
+    def _create_version(self, model: PeftModel, base: BaseModel) -> None:
         job = self.lease.job
         version = VersionCreated(
             slug=slug(self.lease.dataset_name),
@@ -183,6 +184,7 @@ class Assignment:
             run=self.lease.run,
             dataset=job.dataset,
             base_model=self.config.base_model,
+            base_model_sha256=base.sha256,
             files=store_adapter(model, self._artifacts),
             steps=self.progress.step,
             final_loss=self.progress.loss,

@@ -24,6 +24,7 @@ class Past:
     """What the log knows of a run that was taken up before."""
 
     started: bool = False
+    has_version: bool = False  # it was trained to its end, and only its job was not told so
     progress: Progress = field(default_factory=Progress)
 
 
@@ -39,6 +40,7 @@ def read_past(book: Guessbook, run: str) -> Past:
     }
     return Past(
         started=True,
+        has_version=bool(known.version),
         progress=Progress(
             step=known.step,
             loss=known.loss,

@@ -37,7 +37,7 @@ ATTACKS: dict[str, Callable[[Path, int], Result]] = {
     "archives": lambda folder, seed: archive_crashes.attack(folder, 0, seed),
     "subscriptions": lambda folder, seed: subscription_cuts.attack(folder, 1000, seed),
     "fuzz": lambda folder, seed: fuzz.attack(folder, 100_000, seed),
-    "backups": lambda folder, seed: backups.attack(folder, 30, seed),
+    "backups": lambda folder, seed: backups.attack(folder, 20, seed),
 }
 DISK_ROUNDS = 10
 

@@ -19,8 +19,19 @@ from server_process import ServerProcess
 
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import GuessbookError
-from guessbook.proto.events_pb2 import Event
+from guessbook.clients.producer import Producer
+from guessbook.proto.control_pb2 import LeaseJobResponse
+from guessbook.proto.events_pb2 import (
+    Consolidation,
+    Event,
+    File,
+    JobCompleted,
+    JobStarted,
+    TrainerConnected,
+    VersionCreated,
+)
 from guessbook.proto.safety_pb2 import OperationStage
+from guessbook.store.artifacts import Artifacts
 
 # What makes something durable or takes it away: commits of the log; files written, named and removed, by the server and by the backups' processes.
 CALLS = ("fdatasync", "fsync", "rename", "unlink")
@@ -167,10 +178,33 @@ def _merging(server: ServerProcess, kind: str) -> "contextlib.Generator[None]":
 
 
 def _merge(server: ServerProcess, over: threading.Event) -> None:
-    with contextlib.suppress(GuessbookError, TimeoutError, OSError), server.client() as book:
-        trainer = ScriptedTrainer(server, server.home.root)
-        try:
+    connected = TrainerConnected(device="cpu")
+    producer = Producer("merger", server.home.root / "merger.sqlite", server.address, connected)
+    producer.start()
+    try:
+        with contextlib.suppress(GuessbookError), server.client() as book:
             while server.running and not over.wait(0.05):
-                trainer.merge(book)
-        finally:
-            trainer.close()
+                if producer.epoch and producer.flush(1.0):
+                    _answer(book.lease("merger", producer.epoch), producer, Artifacts(server.home.artifacts))
+    finally:
+        producer.close(0.0)  # what the server did not take is sent by the next one
+
+
+def _answer(lease: LeaseJobResponse, producer: Producer, artifacts: Artifacts) -> None:
+    """What a trainer says that merged a version and proved it."""
+    if not lease.HasField("job"):
+        return
+    weights = File(path="model.safetensors", sha256=artifacts.write([b"merged"]), bytes=6)
+    proof = Consolidation(version=lease.job.consolidate, examples=4, same_guesses=4, tolerance=1e-3)
+    created = VersionCreated(
+        slug="merged",
+        parent=lease.job.consolidate,
+        job=lease.job.id,
+        run=lease.run,
+        base_model="tiny",
+        files=[weights],
+        consolidation=proof,
+    )
+    producer.record(Event(subject=f"job/{lease.job.id}", job_started=JobStarted(run=lease.run)))
+    producer.record(Event(subject=f"run/{lease.run}", version_created=created))
+    producer.record(Event(subject=f"job/{lease.job.id}", job_completed=JobCompleted()))

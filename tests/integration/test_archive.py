@@ -149,6 +149,23 @@ def test_where_the_archive_is_absent_everything_behind_it_goes_on(without: Archi
     assert max(one.size for one in verdict.checkpoints) == verdict.head  # signed at the stop, over what isn't here too
 
 
+def test_the_book_at_the_cut_is_made_anew_as_long_as_the_archive_is_there(archived: Archived, tmp_path: Path) -> None:
+    """As after an update, whose folds are others: then the archive can be moved away again."""
+    (book,) = archived.file.parent.glob("*.book")
+    book.unlink()
+    shutil.rmtree(archived.server.home.cache, ignore_errors=True)
+    with archived.server:
+        pass
+    assert book.exists()
+    book.unlink()
+    shutil.rmtree(archived.server.home.cache, ignore_errors=True)
+    shutil.move(archived.file, tmp_path / "elsewhere")
+    with pytest.raises(RuntimeError, match="Put it back"):
+        archived.server.start()
+    shutil.move(tmp_path / "elsewhere", archived.file)
+    assert verify(archived.server.home.log).ok
+
+
 def test_a_second_archive_goes_on_behind_the_first(archived: Archived) -> None:
     with archived.server as server, server.client() as book:
         second = book.archive(reason="more").archived

@@ -139,14 +139,14 @@ tokens = st.integers(2, VOCABULARY - 1)
 def a_question(draw: st.DrawFn) -> tuple[Question, int, list[int]]:
     """A question; how many tokens of the true guess its answer and its draft begin with, and what they go on with, is told apart."""
     prompt = draw(st.lists(tokens, min_size=1, max_size=20))
-    limit = draw(st.integers(1, 24))
+    limit = draw(st.integers(1, 16))
     question = Question(
         encoded(prompt, draw(st.lists(tokens, min_size=1, max_size=12))), limit, (), draw(st.booleans())
     )
-    return question, draw(st.integers(0, 24)), draw(st.lists(tokens, max_size=10))
+    return question, draw(st.integers(0, 16)), draw(st.lists(tokens, max_size=10))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     asked=st.lists(a_question(), min_size=1, max_size=7),
     stops=st.lists(tokens, min_size=1, max_size=40),

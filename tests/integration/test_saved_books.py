@@ -1,5 +1,6 @@
 """Saved books over real logs: a start folds only what is new, and what doesn't fit is not used and made anew."""
 
+import asyncio
 import random
 import shutil
 from pathlib import Path
@@ -10,7 +11,8 @@ from made_events import run_start, step
 
 from guessbook.projections import book as book_fold
 from guessbook.projections.book import Book
-from guessbook.server import book_file
+from guessbook.server import book_file, saved_books
+from guessbook.server.live_book import LiveBook
 from guessbook.server.past_books import PastBooks
 from guessbook.server.saved_books import SavedBooks
 from guessbook.store.log import Append, Log
@@ -118,3 +120,34 @@ def test_a_cache_that_cannot_be_written_costs_only_time(folder: Path, tmp_path: 
     _saved(log, cache, 10)
     assert not SavedBooks(log, cache).load()
     log.close()
+
+
+def test_a_server_folds_only_what_came_after_its_last_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It saves while it runs, and at a stop; a kill loses what came since."""
+    monkeypatch.setattr(saved_books, "AT_LEAST", 100)
+    monkeypatch.setattr(saved_books, "AT_STOP", 20)
+    folder = tmp_path / "log"
+    saved_at = []
+
+    async def run(first: int, last: int, *, killed: bool) -> tuple[int, Book]:
+        live = LiveBook(Log(folder), lambda failed: None)
+        folded_from = live.fold.kept.books[-1].position if live.fold.kept.books else 0
+        for number in range(first, last):
+            await live.append(Append([step(number, examples=[0], losses=[0.5]) if number else run_start(1)], "a"))
+        book = live.book.fork()
+        if live.fold._saving:
+            await live.fold._saving
+        if killed:
+            monkeypatch.setattr(live.fold, "save", lambda: None)
+        live.close()
+        return folded_from, book
+
+    for first, last, killed in ((0, 60, False), (60, 65, False), (65, 250, True), (250, 255, True)):
+        folded_from, book = asyncio.run(run(first, last, killed=killed))
+        saved_at.append(folded_from)
+        log = Log(folder)
+        assert content(book) == content(book_fold.fold(log.read_all()))
+        log.close()
+    assert saved_at[:3] == [0, 60, 60]
+    assert 160 <= saved_at[3] < 250  # saved by the way, before the kill
+    assert verify(folder).ok

@@ -9,16 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from integration.test_training import (
-    EXAMPLES,
-    STEPS,
-    Book,
-    Killed,
-    adapter,
-    assert_identical,
-    assign,
-    tiny_config,
-)
+from assigned import EXAMPLES, STEPS, Book, Killed, adapter, assert_identical, assign, tiny_config
 from made_events import numbered
 from tiny_model import make_tiny_model
 

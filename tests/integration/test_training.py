@@ -1,45 +1,31 @@
 """The trainer room on a tiny model: what is promised of training, snapshots, checkpoints and versions."""
 
-import json
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from assigned import EXAMPLES, STEPS, Book, adapter, assert_identical, assign, tiny_config
 from peft import PeftModel
-from safetensors.torch import load_file
 from tiny_model import make_tiny_model
 from transformers import AutoModelForCausalLM, Trainer, set_seed
 
-from guessbook.proto.control_pb2 import LeaseJobResponse
-from guessbook.proto.events_pb2 import Event, PauseRequested, SnapshotRequested, TrainingConfig
+from guessbook.proto.events_pb2 import Event, SnapshotRequested
 from guessbook.proto.history_pb2 import Job
 from guessbook.store.artifacts import Artifacts
-from guessbook.store.dataset import Example, Turn
 from guessbook.store.home import Home
-from guessbook.trainer import checkpoint
-from guessbook.trainer.assignment import Assignment
 from guessbook.trainer.base_model import load_base_model
 from guessbook.trainer.encoding import Collator, Encoded, Encoder
 from guessbook.trainer.examiner import Examiner
 from guessbook.trainer.expectation import expectations
 from guessbook.trainer.guess import Guesser
 from guessbook.trainer.orders import Ending, Orders
-from guessbook.trainer.progress import Past, Progress
 from guessbook.trainer.training import ExampleLossTrainer, add_adapter, training_arguments
 from guessbook.trainer.undisturbed import undisturbed
-
-STEPS = 9
-EXAMPLES = [
-    Example(i, str(i), prompt, str(2 * i) * (1 + i % 3), "", (Turn("user", prompt),))
-    for i in range(10)
-    if (prompt := f"What is {i}+{i}{'?' * (1 + i % 4)}")
-]
-Weights = dict[str, torch.Tensor]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -54,75 +40,6 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
-
-
-def tiny_config(**fields: Any) -> TrainingConfig:
-    values: dict[str, Any] = {
-        "learning_rate": 1e-2,
-        "max_steps": STEPS,
-        "per_device_train_batch_size": 3,
-        "gradient_accumulation_steps": 2,
-        "max_length": 64,
-        "lora_r": 4,
-        "lora_alpha": 8,
-        "lora_dropout": 0.1,  # so that a disturbed random state would show
-        "lr_scheduler_type": "linear",
-        "warmup_ratio": 0.2,
-        "max_grad_norm": 0.3,
-        "seed": 7,
-        "dtype": "float32",
-        "save_steps": 4,
-        "snapshots": True,
-        "snapshot_steps": [2, 5],
-        "max_new_tokens": 6,
-    }
-    return TrainingConfig(**(values | fields))
-
-
-class Book:
-    """What a producer would take, kept in a list; `after` may act on an event as it comes."""
-
-    def __init__(self, after: Callable[[Event], None] = lambda event: None) -> None:
-        self.events: list[Event] = []
-        self._after = after
-
-    def record(self, event: Event) -> None:
-        self.events.append(event)
-        self._after(event)
-
-    def bodies(self, *names: str) -> list[Any]:
-        return [getattr(event, name) for event in self.events if (name := event.WhichOneof("body") or "") in names]
-
-    def names(self) -> list[str]:
-        return [event.WhichOneof("body") or "" for event in self.events]
-
-
-def assign(
-    home: Home, model: Path, config: TrainingConfig, book: Book, orders: Orders | None = None, **lease: Any
-) -> Assignment:
-    """A job as a trainer gets it, with its data in place."""
-    home.root.mkdir(parents=True, exist_ok=True)
-    rows = [{"question": example.prompt, "answer": example.expected} for example in EXAMPLES]
-    data = home.root / "sums.jsonl"
-    data.write_text("\n".join(map(json.dumps, rows)))
-    complete = TrainingConfig(base_model=str(model))
-    complete.MergeFrom(config)
-    job = Job(id="job-1", dataset=Artifacts(home.artifacts).put(data), config=complete)
-    past = Past(started=True, progress=Progress()) if "resume_step" in lease else Past()
-    answer = LeaseJobResponse(job=job, run="run-1", dataset_name="Sums (easy).jsonl", **lease)
-    return Assignment(answer, past, home, orders or Orders(job, threading.Event()), book.record, lambda: None)
-
-
-def adapter(home: Home, book: Book) -> Weights:
-    """The tensors of the version that was created, as they lie in the artifacts."""
-    (version,) = book.bodies("version_created")
-    (file,) = [file for file in version.files if file.path.endswith(".safetensors")]
-    return load_file(Artifacts(home.artifacts).path(file.sha256))
-
-
-def assert_identical(one: Weights, other: Weights) -> None:
-    assert one.keys() == other.keys()
-    assert [name for name in one if not torch.equal(one[name], other[name])] == []
 
 
 @pytest.fixture(scope="module")
@@ -334,123 +251,6 @@ def test_the_optimized_loss_is_that_of_a_plain_trainer(model_folder: Path, tmp_p
     Trainer(model=plain, args=arguments, train_dataset=encoded, data_collator=collator).train()
     for (name, one), other in zip(ours.named_parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(one, other, msg=name)
-
-
-# ---- pause, resume, kill ----
-
-
-class Killed(BaseException):
-    """Stands for a process that ends in the middle of a step."""
-
-
-def resume(home: Home, model: Path, book: Book, step: int) -> tuple[Ending, int]:
-    return assign(home, model, tiny_config(), book, resume_step=step).carry_out()
-
-
-@pytest.mark.parametrize("step", [3, 4, 5])
-def test_pause_and_resume_ends_with_the_weights_of_an_undisturbed_run(
-    undisturbed_run: tuple[Home, Book], model_folder: Path, tmp_path: Path, step: int
-) -> None:
-    home = Home(tmp_path)
-    orders = Orders(Job(), threading.Event())
-
-    def pause(event: Event) -> None:
-        if event.step_completed.step == step - 1:
-            orders.apply(Event(position=77, pause_requested=PauseRequested()))
-
-    book = Book(pause)
-    first = assign(home, model_folder, tiny_config(), book, orders)
-    assert first.carry_out() == (Ending.PAUSED, 77)
-    assert first.progress.step == step
-    assert book.names()[-1] == "checkpoint_saved"
-    assert first.last_checkpoint.is_dir()
-
-    again = Book()
-    assert resume(home, model_folder, again, step) == (Ending.COMPLETED, 0)
-    assert again.bodies("job_resumed")[0].step == step
-    assert "run_started" not in again.names()
-    assert [done.step for done in again.bodies("step_completed")] == list(range(step + 1, STEPS + 1))
-    assert 0 not in [started.step for started in again.bodies("snapshot_started")]
-    assert_identical(adapter(*undisturbed_run), adapter(home, again))
-
-
-def test_a_kill_resumes_from_the_last_checkpoint_that_the_log_knows(
-    undisturbed_run: tuple[Home, Book], model_folder: Path, tmp_path: Path
-) -> None:
-    home = Home(tmp_path)
-
-    def kill(event: Event) -> None:
-        if event.checkpoint_saved.step == 8:
-            raise Killed
-
-    with pytest.raises(Killed):
-        assign(home, model_folder, tiny_config(), Book(kill)).carry_out()
-    folder = home.checkpoints / "run-1"
-    assert checkpoint.last_complete(folder, at_most=99) == checkpoint.place(folder, 8)
-
-    again = Book()  # the log did not get to know of step 8
-    assert resume(home, model_folder, again, 4) == (Ending.COMPLETED, 0)
-    assert [done.step for done in again.bodies("step_completed")] == [5, 6, 7, 8, 9]
-    assert_identical(adapter(*undisturbed_run), adapter(home, again))
-
-
-def test_a_torn_checkpoint_is_passed_over(
-    undisturbed_run: tuple[Home, Book], model_folder: Path, tmp_path: Path
-) -> None:
-    home = Home(tmp_path)
-
-    def kill(event: Event) -> None:
-        if event.checkpoint_saved.step == 8:
-            raise Killed
-
-    with pytest.raises(Killed):
-        assign(home, model_folder, tiny_config(), Book(kill)).carry_out()
-    torn = checkpoint.place(home.checkpoints / "run-1", 8) / "optimizer.pt"
-    torn.write_bytes(torn.read_bytes()[:-100])
-    again = Book()
-    assert resume(home, model_folder, again, 8) == (Ending.COMPLETED, 0)
-    assert again.bodies("job_resumed")[0].step == 4
-    assert_identical(adapter(*undisturbed_run), adapter(home, again))
-
-
-def test_without_a_checkpoint_a_started_run_begins_anew(
-    undisturbed_run: tuple[Home, Book], model_folder: Path, tmp_path: Path
-) -> None:
-    home, book = Home(tmp_path), Book()
-    assert resume(home, model_folder, book, 0) == (Ending.COMPLETED, 0)
-    assert book.names()[:2] == ["job_resumed", "snapshot_started"]
-    assert book.bodies("job_resumed")[0].step == 0
-    assert_identical(adapter(*undisturbed_run), adapter(home, book))
-
-
-def test_a_run_killed_before_its_version_makes_it_without_another_step(
-    undisturbed_run: tuple[Home, Book], model_folder: Path, tmp_path: Path
-) -> None:
-    home = Home(tmp_path)
-
-    def kill(event: Event) -> None:
-        if event.HasField("version_created"):
-            raise Killed
-
-    with pytest.raises(Killed):
-        assign(home, model_folder, tiny_config(), Book(kill)).carry_out()
-    again = Book()
-    assert resume(home, model_folder, again, STEPS) == (Ending.COMPLETED, 0)
-    assert again.names() == ["job_resumed", "version_created"]
-    assert_identical(adapter(*undisturbed_run), adapter(home, again))
-
-
-def test_a_trainer_that_is_told_to_exit_saves_the_step_it_is_at(model_folder: Path, tmp_path: Path) -> None:
-    leaving = threading.Event()
-
-    def leave(event: Event) -> None:
-        if event.step_completed.step == 2:
-            leaving.set()
-
-    book = Book(leave)
-    job = assign(Home(tmp_path), model_folder, tiny_config(), book, Orders(Job(), leaving))
-    assert job.carry_out() == (Ending.LEFT, 0)
-    assert book.bodies("checkpoint_saved")[-1].step == 3
 
 
 def test_a_snapshot_is_taken_when_asked_for(model_folder: Path, tmp_path: Path) -> None:
