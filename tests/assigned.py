@@ -51,6 +51,10 @@ def tiny_config(**fields: Any) -> TrainingConfig:
     return TrainingConfig(**(values | fields))
 
 
+class Killed(BaseException):
+    """Stands for a process that ends in the middle of a step."""
+
+
 class Book:
     """What a producer would take, kept in a list; `after` may act on an event as it comes."""
 

@@ -64,7 +64,7 @@ def attack(folder: Path, rounds: int, seed: int) -> Result:
         if found.unharmed:
             shutil.rmtree(home, ignore_errors=True)
     result.note = "".join(
-        f"\n  {kind}, killed when {reached}: {', '.join(f'{ended} {count}' for ended, count in sorted(ends.items()))}"
+        f"\n  {kind}, {reached}: {', '.join(f'{ended} {count}' for ended, count in sorted(ends.items()))}"
         for (kind, reached), ends in outcomes.items()
     )
     return result
@@ -136,15 +136,17 @@ def _word(stage: "OperationStage.ValueType") -> str:
 
 
 def _round(home: Path, kill: Kill) -> tuple[str, str, Result]:
-    """The last stage that was durable at the kill, how the operation ended, and what was lost."""
+    """What was killed and when, how the operation ended, and what was lost."""
     kind, name, number = kill
     server = _traced(home, ("-e", f"inject={name}:signal=SIGKILL:when={number}"))
     with contextlib.suppress(RuntimeError):  # killed before it served
         server.start()
         _carry_out(server, kind)
-    if server.running:  # it was another process that was killed
+    died = not server.running
+    if not died:
         server.kill()
     before = events_of(server.home)
+    reached = _reached(before) if died else "a backup's process was killed" if _hit(home) else "no call was hit"
     healed = ServerProcess(home).start()
     with _merging(healed, kind), healed.client() as book:
         ended = _ended(healed, book)
@@ -153,12 +155,18 @@ def _round(home: Path, kill: Kill) -> tuple[str, str, Result]:
     found = state.judge(kind, before)
     found.acknowledged = len(before)
     found.failures += [f"the next server ended with code {code}"] if code else []
-    return _reached(before), ended, found
+    return reached, ended, found
 
 
 def _reached(events: list[Event]) -> str:
+    """The last stage that is durable."""
     bodies = [event.WhichOneof("body") or "" for event in events if event.subject.startswith("operation/")]
-    return bodies[-1].removeprefix("operation_").replace("_", " ") if bodies else "not asked for"
+    stage = bodies[-1].removeprefix("operation_").replace("_", " ") if bodies else "not asked for"
+    return f"the server was killed when {stage}"
+
+
+def _hit(home: Path) -> bool:
+    return "+++ killed by SIGKILL +++" in (home / "trace").read_text()
 
 
 @contextlib.contextmanager

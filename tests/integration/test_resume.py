@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from assigned import STEPS, Book, adapter, assert_identical, assign, tiny_config
+from assigned import STEPS, Book, Killed, adapter, assert_identical, assign, tiny_config
 from tiny_model import make_tiny_model
 
 from guessbook.proto.events_pb2 import Event, PauseRequested
@@ -39,10 +39,6 @@ def undisturbed_run(tmp_path_factory: pytest.TempPathFactory, model_folder: Path
 
 
 # ---- pause, resume, kill ----
-
-
-class Killed(BaseException):
-    """Stands for a process that ends in the middle of a step."""
 
 
 def resume(home: Home, model: Path, book: Book, step: int) -> tuple[Ending, int]:
