@@ -28,12 +28,14 @@ class Column:
         self.append = tail.append
         self.extend = tail.fromlist
 
-    def __getstate__(self) -> "tuple[list[NDArray[Any]], array[Any]]":
-        return self._sealed, self._tail
+    def __getstate__(self) -> tuple[list[NDArray[Any]], str, NDArray[Any]]:
+        # A view, as whoever saves many columns would hold a copy of each until the end. While it is held, no row can be added.
+        typecode = self._tail.typecode
+        return self._sealed, typecode, np.frombuffer(self._tail, dtype=typecode)
 
-    def __setstate__(self, state: "tuple[list[NDArray[Any]], array[Any]]") -> None:
-        self._sealed, tail = state
-        self._take(tail)
+    def __setstate__(self, state: tuple[list[NDArray[Any]], str, NDArray[Any]]) -> None:
+        self._sealed, typecode, tail = state
+        self._take(array(typecode, tail.tobytes()))
 
     def copy(self) -> Self:
         """The same rows; what is added to either later is not in the other."""

@@ -22,7 +22,7 @@ from guessbook.store.errors import LogError
 from guessbook.store.frame import DamagedFrame
 from guessbook.store.home import Home
 from guessbook.store.manifest import Copied, Manifest, Segment
-from guessbook.store.place import AT_ONCE, ID_TIME, BackupFailed, DamagedBackup, Place
+from guessbook.store.place import ID_TIME, BackupFailed, DamagedBackup, Place
 from guessbook.store.reader import LogReader
 
 _ARTIFACTS = "artifacts/"
@@ -183,7 +183,7 @@ class _Writing:
                 return BackupFailed(f"the log refers to the artifact {name}, and it is not whole: {error}")
 
         lacking = [name for name in names if name not in copied]
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="backup") as pool:
+        with ThreadPoolExecutor(self._place.at_once, thread_name_prefix="backup") as pool:
             try:
                 for name, size in zip(lacking, pool.map(copy, lacking), strict=True):
                     if isinstance(size, int):

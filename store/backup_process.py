@@ -21,7 +21,7 @@ from guessbook.store.home import Home
 from guessbook.store.manifest import Manifest
 from guessbook.store.place import BackupFailed, BadPlace, DamagedBackup, Place
 from guessbook.store.restore import RestoreFailed
-from guessbook.store.sealing import BadKey, Sealer, read_key
+from guessbook.store.sealing import BadKey, Sealer, make_key, read_key
 
 EXIT_FAILED, EXIT_INVALID, EXIT_MISSING = 1, 2, 4
 
@@ -141,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--actor", default="", help="who asked; else the user")
     create.add_argument("--kind", type=_kind, default="manual", help="what it is for; also the folder it is listed in")
     create.add_argument("--skip-missing", action="store_true", help="name what is not whole, instead of failing")
+    tasks.add_parser("key").add_argument("file", type=Path)
     restoring = tasks.add_parser("restore")
     for name, task in [("create", create), ("restore", restoring)] + [
         (name, tasks.add_parser(name)) for name in ("list", "verify", "drill", "remove")
@@ -157,6 +158,10 @@ def _parser() -> argparse.ArgumentParser:
 def main(words: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(words)
     try:
+        if arguments.task == "key":
+            make_key(arguments.file)
+            print(json.dumps({"key": str(arguments.file)}))
+            return 0
         told = _TASKS[arguments.task](arguments, _place(arguments.place))
     except tuple(_TABLE) as error:
         code, hint = next(row for kind, row in _TABLE.items() if isinstance(error, kind))

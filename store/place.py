@@ -55,10 +55,15 @@ class Place:
         self.name = _without_password(url)
         self._sealer = sealer
         try:
-            self._files, self._root = fsspec.core.url_to_fs(url, **{"use_listings_cache": False, **(options or {})})
+            self._files, self._root = fsspec.core.url_to_fs(url, **(options or {}))
         except (ImportError, ValueError) as error:
             raise BadPlace(f"{self.name} is no place that backups can go to: {error}") from error
+        except Exception as error:  # of whatever library it is that connects
+            raise BackupFailed(f"{self.name} can't be reached: {error or type(error).__name__}") from error
+        self._files.dircache.use_listings_cache = False  # not every kind of place takes this as an option
         self._local = isinstance(self._files, LocalFileSystem)
+        # Only file systems that say so bear several threads: an SFTP connection loses answers.
+        self.at_once = AT_ONCE if self._local or self._files.async_impl else 1
         self._unsynced: set[str] = set()  # local folders that were written to
         if not self._there():
             raise BadPlace(f"there is no folder {self._root}")

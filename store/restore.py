@@ -25,7 +25,7 @@ from guessbook.store.home import Home
 from guessbook.store.index import SubjectIndex, position_key
 from guessbook.store.log import Append, Log
 from guessbook.store.manifest import Copied, Manifest
-from guessbook.store.place import AT_ONCE, DamagedBackup, Place
+from guessbook.store.place import DamagedBackup, Place
 from guessbook.store.producers import Producers, batch_of
 from guessbook.store.verify import verify
 
@@ -109,7 +109,7 @@ def _refuse(to: Path) -> None:
 
 
 def _write_files(place: Place, backup: Manifest, home: Home, say: Say) -> None:
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="restore") as pool:
+    with ThreadPoolExecutor(place.at_once, thread_name_prefix="restore") as pool:
         try:
             for done, _ in enumerate(pool.map(lambda file: _write_file(place, file, home), backup.files), start=1):
                 say(f"restored {done} of {len(backup.files)} files")

@@ -2,16 +2,22 @@
 
 import typer
 
-from guessbook.clients.cli.backups import IdArgument, PlaceArgument, run, size
+from guessbook.clients.cli.backups import IdArgument, PlaceOption, is_own, run, size, told
 from guessbook.clients.cli.options import AsJson
-from guessbook.clients.cli.output import err, out, print_json
+from guessbook.clients.cli.output import err, out, print_json, waiting
+from guessbook.clients.client import Guessbook
 
 
-def verify_backup(place: PlaceArgument, backup: IdArgument, as_json: AsJson = False) -> None:
+def verify_backup(backup: IdArgument = "latest", place: PlaceOption = "", as_json: AsJson = False) -> None:
     """Read a whole backup back and compare each byte with its SHA-256. `backup drill` also restores it.
 
-    Example: guessbook backup verify /mnt/usb/guessbook latest
+    Example: guessbook backup verify latest --place /mnt/usb/guessbook
     """
+    if not is_own(place):
+        with Guessbook() as book, waiting("reading it back …"):
+            found = book.verify_backup(backup, place)
+        told(found, as_json)
+        return
     answer = run("verify", [place, backup])
     if as_json:
         print_json(answer)

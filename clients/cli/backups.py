@@ -1,4 +1,8 @@
-"""What the verbs of `guessbook backup` share: the process that does it, and its answer. It reads the log itself, since a backup needs no server."""
+"""What the verbs of `guessbook backup` share: where a backup is, and the process that deals with a place of one's own.
+
+A place that is named in config.yaml is the server's: it does the work and records it. A folder or a URL is dealt with here, without a server: in a process
+that reads the log itself.
+"""
 
 import json
 import subprocess
@@ -8,16 +12,44 @@ from typing import Annotated, Any
 
 import typer
 
-from guessbook.clients.cli.output import waiting
+from guessbook.clients.cli.output import as_document, out, print_json, waiting
 from guessbook.clients.cli.parts import require
 from guessbook.clients.errors import GuessbookError, Invalid, NotFound
+from guessbook.proto.safety_pb2 import BackupResponse
 
-PlaceArgument = Annotated[
-    str, typer.Argument(metavar="PLACE", help="Where backups are kept: a folder that is there, or a URL of fsspec.")
+PlaceOption = Annotated[
+    str,
+    typer.Option(
+        "--place",
+        metavar="PLACE",
+        help="A folder or a URL of fsspec; or the name of a place in config.yaml; without it, all of those.",
+    ),
 ]
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help='A backup\'s id or the beginning of it, or "latest".')]
+IdArgument = Annotated[
+    str, typer.Argument(metavar="[ID]", help='A backup\'s id or the beginning of it; "latest" without it.')
+]
 ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept with it.")]
 _KINDS: dict[int, type[GuessbookError]] = {Invalid.exit_code: Invalid, NotFound.exit_code: NotFound}
+
+
+def is_own(place: str) -> bool:
+    """Whether a place is a folder or a URL, not one of config.yaml."""
+    return "/" in place
+
+
+def told(answer: BackupResponse, as_json: bool) -> None:
+    """Prints what the server says of a backup. Raises `GuessbookError` if it is not whole everywhere."""
+    if as_json:
+        print_json(as_document(answer))
+    else:
+        for one in answer.backups:
+            state = "read back whole" if one.sound else f"not whole: {one.problem}"
+            facts = f"the log up to position {one.head}, {one.files} files, {size(one.bytes)}"
+            out.print(f"{one.id} at {one.place}: {facts}, {state}", markup=False, soft_wrap=True)
+    if answer.problems:
+        raise GuessbookError(
+            "; ".join(answer.problems), "Earlier backups are as they were. Remove the cause and run it again."
+        )
 
 
 def run(task: str, words: Sequence[str]) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from guessbook.clients.cli.archive import archive
 from guessbook.clients.cli.audit import audit
 from guessbook.clients.cli.backup_create import create as create_backup
 from guessbook.clients.cli.backup_drill import drill
+from guessbook.clients.cli.backup_key import key
 from guessbook.clients.cli.backup_list import list_backups
+from guessbook.clients.cli.backup_prune import prune
 from guessbook.clients.cli.backup_restore import restore
 from guessbook.clients.cli.backup_verify import verify_backup
 from guessbook.clients.cli.base_add import add
@@ -95,6 +97,8 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
             "verify": verify_backup,
             "restore": restore,
             "drill": drill,
+            "prune": prune,
+            "key": key,
         },
     ),
 }

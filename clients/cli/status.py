@@ -13,4 +13,5 @@ def status(at: AtOption = None, as_json: AsJson = False) -> None:
     """
     with Guessbook() as book:
         answer = book.status(at)
-    show(answer, status_view.status(answer), as_json)
+        coverage = book.backups(at).coverage
+    show(answer, status_view.status(answer, coverage), as_json)

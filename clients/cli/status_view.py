@@ -6,11 +6,12 @@ from rich.text import Text
 from guessbook.clients import cautions
 from guessbook.clients.cli import job_view, wording
 from guessbook.proto import history_pb2
+from guessbook.proto.safety_pb2 import Coverage
 
 TRENDS = {"learning": "learning ↑", "steady": "steady →", "worse": "worse ↓"}
 
 
-def status(answer: history_pb2.Status) -> RenderableType:
+def status(answer: history_pb2.Status, coverage: Coverage | None = None) -> RenderableType:
     lines: list[Text] = []
     if answer.past:
         when = wording.moment(answer.recorded_at_us)
@@ -28,6 +29,10 @@ def status(answer: history_pb2.Status) -> RenderableType:
     lines += [_trainer(trainer) for trainer in answer.trainers] or [Text("Trainer  none was ever connected")]
     log = f"Log      position {answer.position} · {wording.size(answer.log_bytes)}"
     lines.append(Text(f"{log} · {wording.size(answer.disk_free_bytes)} free · {answer.home}"))
+    if coverage:
+        lines.append(Text(f"Copies   {coverage.sentence}", style="" if coverage.met else "yellow"))
+        if coverage.advice:
+            lines.append(Text(f"         {coverage.advice}"))
     return Group(*lines)
 
 

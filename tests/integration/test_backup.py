@@ -366,23 +366,23 @@ def cli(home: Path, *words: str) -> SimpleNamespace:
 
 def test_the_verbs_tell_what_was_done_and_what_to_do(data: Data, folder: Path, tmp_path: Path) -> None:
     root = data.home.root
-    made = json.loads(cli(root, "create", str(folder), "--reason", "before the move", "--json").out)
-    assert made["id"] in cli(root, "list", str(folder)).out
-    assert cli(root, "verify", str(folder), "latest").out.startswith(f"ok: {made['id']}")
-    assert cli(root, "drill", str(folder), made["id"][:12]).code == 0
-    done = cli(root, "restore", str(folder), "latest", "--to", str(tmp_path / "back"), "--to-position", "10")
+    made = json.loads(cli(root, "create", "--place", str(folder), "--reason", "before the move", "--json").out)
+    assert made["id"] in cli(root, "list", "--place", str(folder)).out
+    assert cli(root, "verify", "latest", "--place", str(folder)).out.startswith(f"ok: {made['id']}")
+    assert cli(root, "drill", made["id"][:12], "--place", str(folder)).code == 0
+    done = cli(root, "restore", "latest", "--place", str(folder), "--to", str(tmp_path / "back"), "--to-position", "10")
     assert "up to position 10" in done.out
-    assert cli(root, "restore", str(folder), "latest", "--to", str(tmp_path / "back")).code == 1
-    assert cli(root, "verify", str(folder), "nothing").code == 4
-    gone = cli(root, "create", str(tmp_path / "unmounted"))
+    assert cli(root, "restore", "latest", "--place", str(folder), "--to", str(tmp_path / "back")).code == 1
+    assert cli(root, "verify", "nothing", "--place", str(folder)).code == 4
+    gone = cli(root, "create", "--place", str(tmp_path / "unmounted"))
     assert gone.code == 2
     assert "mount its disk" in gone.err
     [file] = (folder / "objects").rglob(data.artifacts.path(_dataset(data)).name)
     file.write_bytes(b"bad")
-    damaged = cli(root, "verify", str(folder), "latest")
+    damaged = cli(root, "verify", "latest", "--place", str(folder))
     assert damaged.code == 1
     assert file.name in damaged.err
-    assert not json.loads(cli(root, "verify", str(folder), "latest", "--json").out)["ok"]
+    assert not json.loads(cli(root, "verify", "latest", "--place", str(folder), "--json").out)["ok"]
 
 
 def _dataset(data: Data) -> str:
