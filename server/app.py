@@ -125,7 +125,9 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         self._notary = Notary(self._live, self._home, self._checkpoint_dirs)
         add_log_service(LogService(self._live, self._attendance, self._notary), self._grpc)
-        control = ControlService(self._live, self._artifacts, self._base_model, self._tokens, self._streams)
+        control = ControlService(
+            self._live, self._artifacts, self._home.versions, self._base_model, self._tokens, self._streams
+        )
         add_ControlServicer_to_server(control, self._grpc)
         add_HistoryServicer_to_server(HistoryService(self._live, self._home), self._grpc)
         add_ArtifactsServicer_to_server(ArtifactsService(self._artifacts), self._grpc)

@@ -16,6 +16,7 @@ from guessbook.proto import safety_pb2
 from guessbook.proto.events_pb2 import (
     BackupCreated,
     BackupFailed,
+    BackupPruned,
     BackupStarted,
     BackupVerified,
     DrillCompleted,
@@ -113,15 +114,20 @@ class Backups:
                 await self._record(actor, backup.id, "", drill_completed=done)
         return self._answer(chosen[0][0].id, [one for _, one in chosen])
 
-    async def remove(self, place: str, backup: str) -> None:
-        """Takes a backup away from a place, with the objects that no other one needs; one that isn't there is no error. Raises CannotGoOn."""
+    async def remove(self, actor: str, place: str, backup: str, operation: str) -> None:
+        """Takes a backup away from a place, with the objects that no other one needs, and records it. Again it does nothing. Raises CannotGoOn."""
         found = next((one for one in self.places() if one.name == place), None)
         if found is None:
             raise CannotGoOn(f"the place {place} is not in config.yaml any more", "Put it back and ask again.")
         async with self._one:
             told = await self._run("remove", found, backup)
-        if error := _problem(told):
-            raise CannotGoOn(f"{backup} could not be removed from {place}: {error}", told.get("hint", ""))
+            # A removal that was cut off in the middle is one: the next removal takes away what it left.
+            if (error := _problem(told)) and await self._lists(found, backup):
+                raise CannotGoOn(f"{backup} could not be removed from {place}: {error}", told.get("hint", ""))
+        known = self._live.book.backups.by_place.get((backup, place))
+        if known and not known.pruned_at_us:
+            pruned = BackupPruned(place=place, reason="older than the rules keep")
+            await self._record(actor, backup, operation, backup_pruned=pruned)
 
     async def verify_newest(self) -> str:
         """Reads the newest backup of each place back. Raises CannotGoOn."""
@@ -136,8 +142,6 @@ class Backups:
         return f"read back whole: {', '.join(told)}"
 
     async def _make(self, actor: str, identity: str, kind: str, place: safety_pb2.Place, operation: str) -> None:
-        if place.name == HERE:
-            self._home.backups.mkdir(exist_ok=True)
         told = await self._run("create", place, "--kind", kind, "--id", identity, "--actor", actor)
         if error := _problem(told):
             await self._fail(actor, identity, place, error, told.get("hint", ""))
@@ -160,6 +164,11 @@ class Backups:
             await self._fail(actor, identity, place, error, told.get("hint", ""))
         else:
             await self._record(actor, identity, operation, backup_verified=_verified(place, told))
+
+    async def _lists(self, place: safety_pb2.Place, backup: str) -> bool:
+        """Whether a place has a backup, or doesn't tell."""
+        told = await self._run("list", place)
+        return "error" in told or any(one["id"] == backup for one in told["backups"])
 
     def _places_of(self, name: str, place: str) -> list[tuple[safety_pb2.Backup, safety_pb2.Place]]:
         """The backup that is meant, at each place that has it."""
@@ -198,6 +207,11 @@ class Backups:
     async def _run(self, task: str, place: safety_pb2.Place, *words: str) -> dict[str, Any]:
         """What the process told, with the `seconds` it took. Options of the place are not on its command line: they may be secret."""
         began = asyncio.get_running_loop().time()
+        if place.name == HERE:
+            try:
+                self._home.backups.mkdir(exist_ok=True)
+            except OSError as error:
+                return {"error": f"{self._home.backups} can't be made: {error}", "seconds": 0.0}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 from guessbook.projections import views
 from guessbook.projections.book import Book
@@ -15,6 +16,7 @@ from guessbook.server.context import Context, actor_of
 from guessbook.server.decide import config as config_rules
 from guessbook.server.decide import datasets, external, jobs
 from guessbook.server.decide import tokens as token_rules
+from guessbook.server.decide import versions as version_rules
 from guessbook.server.decide.jobs import Decision
 from guessbook.server.decide.rejection import Invalid, Unauthenticated
 from guessbook.server.live_book import LiveBook, now_us
@@ -31,9 +33,20 @@ Decide = Callable[[Book], Decision]
 
 
 class ControlService(ControlServicer):
-    def __init__(self, live: LiveBook, artifacts: Artifacts, base_model: str, tokens: Tokens, streams: Streams) -> None:
+    """`versions`: the folder that versions are laid out in."""
+
+    def __init__(
+        self,
+        live: LiveBook,
+        artifacts: Artifacts,
+        versions: Path,
+        base_model: str,
+        tokens: Tokens,
+        streams: Streams,
+    ) -> None:
         self._live = live
         self._artifacts = artifacts
+        self._versions = versions
         self._base_model = base_model
         self._tokens = tokens
         self._streams = streams
@@ -58,7 +71,8 @@ class ControlService(ControlServicer):
             event = datasets.reject(request.name, request.dataset, dataset)
             await self._live.decide(actor, lambda book: Decision("", "", [event]))
             return answer
-        config = config_rules.complete(request.config, self._default_model())
+        asked = version_rules.start_from(self._live.book, request.config, self._versions)
+        config = config_rules.complete(asked, self._default_model())
         await self._register(actor, request, dataset, md5, size)
         if held_out:
             await self._register(actor, *held_out)
@@ -147,7 +161,11 @@ class ControlService(ControlServicer):
         if job is None:
             return control_pb2.LeaseJobResponse()
         return control_pb2.LeaseJobResponse(
-            job=job, run=job.run, resume_step=job.checkpoint_step, dataset_name=job.name
+            job=job,
+            run=job.run,
+            resume_step=job.checkpoint_step,
+            dataset_name=job.name,
+            from_version=self._live.book.versions.get(job.config.from_version),
         )
 
     async def CreateToken(

@@ -31,6 +31,8 @@ from guessbook.server.decide.jobs import Decision
 from guessbook.server.decide.operations import KINDS, Circumstances, Proposal, request
 from guessbook.server.live_book import LiveBook
 
+AS_IT_WAS = "Everything is as it was."
+
 _log = logging.getLogger(__name__)
 
 
@@ -51,8 +53,8 @@ class Work(Protocol):
     async def check(self, operation: Operation) -> tuple[Sequence[Event], str]:
         """The events that complete it, and what was looked at, as a sentence. Raises CannotGoOn: then it is undone."""
 
-    async def undo(self, operation: Operation) -> None:
-        """Puts back what `perform` did outside the log."""
+    async def undo(self, operation: Operation) -> str:
+        """Puts back what `perform` did outside the log, and says how things stand then."""
 
 
 # Makes a backup of a kind for an operation at every place and verifies it: its id and the places. Raises CannotGoOn.
@@ -124,6 +126,7 @@ class Guarded:
         try:
             backup, places = await self._back_up(KINDS[operation.kind].backup, operation.id)
         except CannotGoOn as error:
+            await self._works[operation.kind].undo(operation)  # what the request itself laid ready
             refused = OperationRefused(error=str(error), hint=f"Nothing was changed. {error.hint}")
             await self._record(operation, [], operation_refused=refused)
         else:
@@ -148,9 +151,9 @@ class Guarded:
 
     async def _undo(self, operation: Operation, error: CannotGoOn) -> None:
         _log.warning("operation %s (%s %s) is undone: %s", operation.id, operation.kind, operation.target, error)
-        await self._works[operation.kind].undo(operation)
+        state = await self._works[operation.kind].undo(operation)
         events = KINDS[operation.kind].undo(self._live.book, operation)
-        undone = OperationUndone(error=str(error), hint=f"Everything is as it was. {error.hint}")
+        undone = OperationUndone(error=str(error), hint=f"{state} {error.hint}")
         await self._record(operation, events, operation_undone=undone)
 
     async def _record(

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from guessbook.projections.book import Book
 from guessbook.proto.events_pb2 import (
-    BackupPruned,
     ConfigChanged,
     Event,
     LatestMoved,
@@ -19,7 +18,7 @@ from guessbook.proto.events_pb2 import (
 from guessbook.proto.history_pb2 import JOB_STATE_COMPLETED, JOB_STATE_FAILED, Version
 from guessbook.proto.safety_pb2 import Operation
 from guessbook.server.decide.jobs import Decision, queue
-from guessbook.server.guarded import CannotGoOn
+from guessbook.server.guarded import AS_IT_WAS, CannotGoOn
 from guessbook.server.live_book import LiveBook, now_us
 from guessbook.server.version_folders import VersionFolders
 from guessbook.store import config as config_file
@@ -38,8 +37,8 @@ class _Inside:
     async def perform(self, operation: Operation) -> tuple[Sequence[Event], str]:
         return [], ""
 
-    async def undo(self, operation: Operation) -> None:
-        """The events of the undoing do it."""
+    async def undo(self, operation: Operation) -> str:
+        return AS_IT_WAS  # the events of the undoing do it
 
     async def _whole(self, version: Version) -> None:
         for file in version.files:
@@ -112,8 +111,13 @@ class ChangedConfig:
         if _text_sha256(current) != wanted:
             if _text_sha256(following) != wanted:
                 raise CannotGoOn("the new config is gone", "Give it again.")
-            config_file.write(self._before(operation), current)
-            config_file.write(self.home.config, following)
+            try:
+                config_file.write(self._before(operation), current)
+                config_file.write(self.home.config, following)
+            except OSError as error:
+                raise CannotGoOn(
+                    f"config.yaml can't be written: {error}", "Remove the cause and give it again."
+                ) from error
         changed = ConfigChanged(before=operation.before, after=operation.after)
         return [Event(subject="server", config_changed=changed)], ""
 
@@ -126,12 +130,16 @@ class ChangedConfig:
         if _text_sha256(text) != wanted:
             raise CannotGoOn("config.yaml was changed by somebody else meanwhile", "Look at it and give yours again.")
         self._next(wanted).unlink(missing_ok=True)
+        self._before(operation).unlink(missing_ok=True)
         return [], "config.yaml was read back and says what was asked for"
 
-    async def undo(self, operation: Operation) -> None:
-        if self._before(operation).exists():
-            config_file.write(self.home.config, self._text(self._before(operation)))
-        self._next(json.loads(operation.after)["sha256"]).unlink(missing_ok=True)
+    async def undo(self, operation: Operation) -> str:
+        before, wanted = self._before(operation), json.loads(operation.after)["sha256"]
+        if before.exists() and _text_sha256(self._text(self.home.config)) == wanted:  # else it is somebody else's
+            config_file.write(self.home.config, self._text(before))
+        before.unlink(missing_ok=True)
+        self._next(wanted).unlink(missing_ok=True)
+        return AS_IT_WAS
 
     def _next(self, sha256: str) -> Path:
         return self.home.config.with_name(f".config.yaml.next-{sha256[:12]}")
@@ -150,24 +158,25 @@ def _text_sha256(text: str) -> str:
 
 @dataclass
 class PrunedBackups:
-    """`remove` takes a backup away from a place; one that isn't there is no error. `verify` reads a place's newest back. Both raise CannotGoOn."""
+    """`remove` takes a backup away from a place and records it: actor, place, backup, operation; again it does nothing.
 
-    remove: Callable[[str, str], Awaitable[None]]
+    `verify_newest` reads the newest of each place back. Both raise CannotGoOn.
+    """
+
+    remove: Callable[[str, str, str, str], Awaitable[None]]
     verify_newest: Callable[[], Awaitable[str]]
 
     async def perform(self, operation: Operation) -> tuple[Sequence[Event], str]:
-        events = []
-        for place, backup in json.loads(operation.after)["pruned"]:
-            await self.remove(place, backup)
-            pruned = BackupPruned(place=place, reason="older than the rules keep")
-            events.append(Event(subject=f"backup/{backup}", backup_pruned=pruned))
-        return events, json.dumps({"removed": len(events)})
+        chosen = json.loads(operation.after)["pruned"]
+        for place, backup in chosen:
+            await self.remove(operation.actor, place, backup, operation.id)
+        return [], json.dumps({"removed": len(chosen)})
 
     async def check(self, operation: Operation) -> tuple[Sequence[Event], str]:
         return [], await self.verify_newest()
 
-    async def undo(self, operation: Operation) -> None:
-        """What was removed was older than the rules keep; the backup made before this operation stays."""
+    async def undo(self, operation: Operation) -> str:
+        return "What was removed until then is gone, and was older than the rules keep; all else is as it was."
 
 
 @dataclass
@@ -217,8 +226,10 @@ class Consolidated:
         )
         return [Event(subject=f"version/{version.name}", latest_moved=moved)], told
 
-    async def undo(self, operation: Operation) -> None:
-        """The adapter was never touched; a merged version that failed its proof is not recorded, or stays without being the latest."""
+    async def undo(self, operation: Operation) -> str:
+        return (
+            "The adapter is as it was, and so is latest."  # a merged version that was recorded stays without being it
+        )
 
     def _made(self, run: str) -> Version:
         name = self.live.book.versions.name_of_run.get(run, "")

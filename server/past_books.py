@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from guessbook.projections.book import Book
 
-EVERY = 4096  # events between two kept books, as long as there are not too many
+EVERY = 8192  # events between two kept books, as long as there are not too many
 MOST = 512  # kept books; then every second one is dropped, and the interval doubles
 
 

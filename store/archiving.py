@@ -32,6 +32,8 @@ def plan(home: Home, reader: LogReader, to_position: int) -> tuple[HistoryArchiv
     done = reader.archives()
     begin = done[-1].told.last_position + 1 if done else 1
     before = done[-1].told.chain_hash_after if done else reader.genesis_hash
+    if 0 < to_position < begin:
+        raise NotArchived(f"the log is archived up to position {begin - 1} already")
     signed = [
         stored.checkpoint
         for file in signed_checkpoints.files(home.signed_checkpoints, reader.log_id)

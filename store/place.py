@@ -64,9 +64,9 @@ class Place:
         self._local = isinstance(self._files, LocalFileSystem)
         # Only file systems that say so bear several threads: an SFTP connection loses answers.
         self.at_once = AT_ONCE if self._local or self._files.async_impl else 1
-        self._unsynced: set[str] = set()  # local folders that were written to
+        self._made: set[str] = set()  # folders that were written to since the last sync
         if not self._there():
-            raise BadPlace(f"there is no folder {self._root}")
+            raise BadPlace(f"there is no folder or bucket {self._root} ({self.name})")
 
     def objects(self) -> dict[str, int]:
         """The SHA-256 (hex) of each object that is there, and its bytes. Their content isn't looked at."""
@@ -161,6 +161,8 @@ class Place:
         try:
             self._make_folder(path)
             with self._failing(path), self._files.open(path, "wb") as file:
+                if hasattr(file, "set_pipelined"):  # of SFTP: else each 32 KiB waits for their answer
+                    file.set_pipelined(True)
                 for block in self._sealer.seal(counted()) if self._sealer else counted():
                     file.write(block)
                 if self._local:
@@ -202,6 +204,8 @@ class Place:
     def _read(self, path: str, sha256: str) -> Iterator[bytes]:
         digest = hashlib.sha256()
         with self._failing(path), self._files.open(path, "rb") as file:
+            if hasattr(file, "set_pipelined"):
+                file.prefetch(max_concurrent_requests=64)
             for block in self._opened(iter(lambda: file.read(BLOCK), b""), path):
                 digest.update(block)
                 yield block
@@ -231,20 +235,31 @@ class Place:
 
     def _make_folder(self, path: str) -> None:
         with self._failing(path):
-            if not self._there():  # its disk was taken away; what would be made here would lie on another
+            if (
+                self._local and not self._there()
+            ):  # its disk was taken away; what would be made here would lie on another
                 raise BackupFailed(f"{self.name} is gone")
             folder = self._files._parent(path)
-            self._files.makedirs(folder, exist_ok=True)
-            self._unsynced |= {folder, os.path.dirname(folder), self._root}
+            if folder not in self._made or self._local:
+                self._files.makedirs(folder, exist_ok=True)
+                self._made |= {folder, os.path.dirname(folder), self._root}
 
     def _there(self) -> bool:
-        return not self._local or os.path.isdir(self._root)
+        """Whether the folder, or the bucket, is there that all lies in."""
+        if self._local:
+            return os.path.isdir(self._root)
+        top = self._root if self._root.startswith("/") else self._root.partition("/")[0]
+        with self._failing(top):
+            try:
+                return bool(self._files.info(top)["type"] == "directory")
+            except FileNotFoundError:
+                return False
 
     def _sync(self) -> None:
         with self._failing("objects"):
-            for folder in self._unsynced if self._local else ():
+            for folder in self._made if self._local else ():
                 sync_folder(Path(folder))
-        self._unsynced.clear()
+        self._made.clear()
 
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"

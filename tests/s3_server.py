@@ -1,6 +1,7 @@
 """moto's S3 over real HTTP on a free port: what a place in a cloud is to a test."""
 
 import logging
+import urllib.request
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +24,8 @@ class S3Server:
         self._server.start()
         host, port = self._server.get_host_and_port()
         self.endpoint = f"http://{host}:{port}"
+        # What an earlier server of this process held is shared memory.
+        urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/moto-api/reset", method="POST")).close()
         server = self._server._server
         assert server is not None
         served = server.app

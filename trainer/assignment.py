@@ -29,8 +29,8 @@ from guessbook.trainer.schedule import total_steps
 from guessbook.trainer.scorer import DEFAULT, find_scorer
 from guessbook.trainer.snapshot import Snapshots
 from guessbook.trainer.tracking import tracked_indices
-from guessbook.trainer.training import ExampleLossTrainer, add_adapter, training_arguments
-from guessbook.trainer.version import slug, store_adapter
+from guessbook.trainer.training import ExampleLossTrainer, add_adapter, load_adapter, training_arguments
+from guessbook.trainer.version import adapter_folder, slug, store_adapter
 
 CUT_LISTED = 10_000  # an event has room for so many
 
@@ -67,7 +67,7 @@ class Assignment:
         encoded = [encoder.encode(example) for example in examples]
         total = total_steps(self.config, len(examples))
         tracked = track(examples, encoded, chosen, self.config) + self._watched(held_out, len(examples), encoder)
-        model = add_adapter(base.model, self.config)
+        model = self._adapted(base)
         arguments = training_arguments(self.config, total, self.folder)
         trainer = ExampleLossTrainer(model, arguments, encoded, encoder.pad_id)
         record = mirror.mirrored(self.record, trainer.log) if self.config.report_to else self.record
@@ -103,6 +103,14 @@ class Assignment:
         if not examples:
             raise UnusableExample("the dataset has no example that can be read", "Submit a file with at least one.")
         return examples
+
+    def _adapted(self, base: BaseModel) -> PeftModel:
+        """The model with a fresh adapter, or with that of the version that the job starts from."""
+        version = self.lease.from_version
+        if not version.name or version.HasField("consolidation"):
+            return add_adapter(base.model, self.config)
+        with adapter_folder(version, self._artifacts) as folder:
+            return load_adapter(base.model, folder, self.config)
 
     def _held_out(self) -> list[Example]:
         return self._examples(self.config.held_out) if self.config.held_out else []
@@ -180,6 +188,7 @@ class Assignment:
         job = self.lease.job
         version = VersionCreated(
             slug=slug(self.lease.dataset_name),
+            parent=self.config.from_version,
             job=job.id,
             run=self.lease.run,
             dataset=job.dataset,

@@ -28,6 +28,7 @@ from guessbook.trainer.base_model import BaseModel, load_base_model
 from guessbook.trainer.encoding import Encoded, Encoder
 from guessbook.trainer.errors import TrainingError
 from guessbook.trainer.merge_proof import Proof, probe, prove
+from guessbook.trainer.version import adapter_folder
 
 EXAMPLES = 16  # that the proof looks at
 TOLERANCE = 2e-3  # of a logit; sums in another order make about a tenth of it on models of this size
@@ -85,9 +86,7 @@ class Consolidation:
         return [encoder.encode(example) for example in chosen]
 
     def _merge(self, base: BaseModel, encoder: Encoder, examples: list[Encoded], folder: Path) -> Proof:
-        with tempfile.TemporaryDirectory(prefix="guessbook-adapter-") as adapter:
-            for file in self.version.files:
-                (Path(adapter) / file.path).write_bytes(self._artifacts.verified_path(file.sha256).read_bytes())
+        with adapter_folder(self.version, self._artifacts) as adapter:
             model = PeftModel.from_pretrained(base.model, adapter).eval()
         adapted = probe(model, encoder, examples)
         with model.disable_adapter():

@@ -82,6 +82,16 @@ def add_adapter(model: PreTrainedModel, config: TrainingConfig) -> PeftModel:
         return get_peft_model(model, lora)
 
 
+def load_adapter(model: PreTrainedModel, folder: Path, config: TrainingConfig) -> PeftModel:
+    """An adapter that was trained before, to be trained on; its dropout is the config's."""
+    set_seed(seed_of(config))
+    adapter = LoraConfig.from_pretrained(folder)
+    adapter.inference_mode, adapter.lora_dropout = False, config.lora_dropout
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        return PeftModel.from_pretrained(model, folder, is_trainable=True, config=adapter)
+
+
 def seed_of(config: TrainingConfig) -> int:
     """The job's seed in the 32 bits that NumPy takes."""
     return config.seed % 2**32

@@ -3,11 +3,14 @@
 import re
 import tempfile
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 from peft import PeftModel
 
 from guessbook.proto.events_pb2 import File
+from guessbook.proto.history_pb2 import Version
 from guessbook.store.artifacts import Artifacts
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
@@ -21,6 +24,15 @@ def store_adapter(model: PeftModel, artifacts: Artifacts) -> list[File]:
         model.save_pretrained(folder, save_embedding_layers=False)
         paths = [Path(folder) / name for name in FILES]
         return [File(path=path.name, sha256=artifacts.put(path), bytes=path.stat().st_size) for path in paths]
+
+
+@contextmanager
+def adapter_folder(version: Version, artifacts: Artifacts) -> Iterator[Path]:
+    """A version's files in a folder for the time being, as PEFT reads them. Raises MissingArtifact, DamagedArtifact."""
+    with tempfile.TemporaryDirectory(prefix="guessbook-adapter-") as folder:
+        for file in version.files:
+            (Path(folder) / file.path).write_bytes(artifacts.verified_path(file.sha256).read_bytes())
+        yield Path(folder)
 
 
 def slug(name: str) -> str:

@@ -17,6 +17,7 @@ SNAPSHOTS, ELSEWHERE = "Snapshots and checkpoints", "Elsewhere"
 # Field, its type, where it stands in the help, what it means.
 _OPTIONS: tuple[tuple[str, Any, str, str], ...] = (
     ("base_model", str, MODEL, "A Hugging Face id, a local folder or a .gguf file."),
+    ("from_version", str, MODEL, "Train this version's adapter on: its name, its number or latest."),
     ("dtype", str, MODEL, "float32 or bfloat16."),
     ("max_length", int, MODEL, "Tokens per example; the rest is cut."),
     ("learning_rate", float, OPTIMIZER, "Peak learning rate."),
@@ -46,7 +47,7 @@ _OPTIONS: tuple[tuple[str, Any, str, str], ...] = (
     ("save_steps", int, SNAPSHOTS, "A checkpoint every so many steps."),
     ("report_to", list[str], ELSEWHERE, "Also send scalars to tensorboard, wandb, mlflow, trackio; may be repeated."),
 )
-_ALSO_CALLED = {"base_model": ("--base-model", "--model")}
+_ALSO_CALLED = {"base_model": ("--base-model", "--model"), "from_version": ("--from",)}
 
 
 def with_training_options(verb: Callable[..., None]) -> Callable[..., None]:

@@ -187,6 +187,7 @@ class LeaseJobResponse(_message.Message):
     RUN_FIELD_NUMBER: _builtins.int
     RESUME_STEP_FIELD_NUMBER: _builtins.int
     DATASET_NAME_FIELD_NUMBER: _builtins.int
+    FROM_VERSION_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     resume_step: _builtins.int
     """the last checkpoint the log knows; 0: from the start"""
@@ -195,6 +196,10 @@ class LeaseJobResponse(_message.Message):
     def job(self) -> _history_pb2.Job:
         """absent: nothing to do"""
 
+    @_builtins.property
+    def from_version(self) -> _history_pb2.Version:
+        """that it starts from, if it does"""
+
     def __init__(
         self,
         *,
@@ -202,10 +207,11 @@ class LeaseJobResponse(_message.Message):
         run: _builtins.str = ...,
         resume_step: _builtins.int = ...,
         dataset_name: _builtins.str = ...,
+        from_version: _history_pb2.Version | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from_version", b"from_version", "job", b"job"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_name", b"dataset_name", "job", b"job", "resume_step", b"resume_step", "run", b"run"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_name", b"dataset_name", "from_version", b"from_version", "job", b"job", "resume_step", b"resume_step", "run", b"run"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

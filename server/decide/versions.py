@@ -1,15 +1,18 @@
 """What may be done with versions and base models that destroys nothing."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from guessbook.projections.book import Book
-from guessbook.proto.events_pb2 import Event, VersionNoted, VersionRestored
+from guessbook.proto.events_pb2 import Event, TrainingConfig, VersionNoted, VersionRestored
 from guessbook.server.decide.jobs import Decision
 from guessbook.server.decide.operations import version_named
 from guessbook.server.decide.rejection import Invalid, Refused
 
 NOTE_LIMIT = 100_000  # characters
 NAME_LIMIT = 200
+LORA = ("lora_r", "lora_alpha")  # what the shape of an adapter depends on, and its scale
 
 Decide = Callable[[Book], Decision]
 
@@ -37,6 +40,44 @@ def note(book: Book, name: str, text: str) -> Decision:
         return Decision("", "The note is that already.")
     event = Event(subject=f"version/{version.name}", version_noted=VersionNoted(text=text))
     return Decision("", f"The note on {version.name} is written.", [event])
+
+
+def start_from(book: Book, asked: TrainingConfig, folders: Path) -> TrainingConfig:
+    """The config of a job that starts from a version, with what the version decides filled in; one that doesn't is as it was asked.
+
+    An adapter goes on with its own base model and LoRA settings, a merged model is the base model itself: its folder lies in `folders`. Raises Missing,
+    Refused, Invalid.
+    """
+    if not asked.from_version:
+        return asked
+    version = version_named(book, asked.from_version)
+    if version.deleted_at_us:
+        raise Refused(f"{version.name} is in the trash", f"Take it out first: guessbook restore {version.name}")
+    config = TrainingConfig()
+    config.CopyFrom(asked)
+    config.from_version = version.name
+    if version.HasField("consolidation"):
+        return _with(config, version.name, base_model=str(folders / version.name))
+    run = book.runs.by_id.get(version.run)
+    before = run.run.config if run else TrainingConfig()
+    lora = {name: getattr(before, name) for name in LORA if before.HasField(name)}
+    config = _with(config, version.name, base_model=version.base_model, **lora)
+    targets = list(before.lora_target_modules)
+    if asked.lora_target_modules and list(asked.lora_target_modules) != targets:
+        told = ", ".join(targets) or "all linear layers"
+        raise Invalid(f"{version.name} trained {told}", "Leave lora_target_modules out: the version decides it.")
+    config.lora_target_modules[:] = targets
+    return config
+
+
+def _with(config: TrainingConfig, version: str, **decided: Any) -> TrainingConfig:
+    for name, value in decided.items():
+        if getattr(config, name) not in ("", value) and config.HasField(name):  # type: ignore[arg-type]
+            raise Invalid(
+                f"{name} is {getattr(config, name)}, and {version} has {value}", f"Leave it out: {version} decides it."
+            )
+        setattr(config, name, value)
+    return config
 
 
 def register_base_model(book: Book, name: str, event: Event) -> Decision:

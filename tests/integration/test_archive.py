@@ -178,8 +178,10 @@ def test_nothing_is_archived_without_a_reason_or_a_signed_checkpoint(archived: A
     with archived.server as server, server.client() as book:
         with pytest.raises(GuessbookError, match="reason"):
             book.archive(reason=" ")
-        with pytest.raises(GuessbookError, match="no checkpoint was signed"):
+        with pytest.raises(GuessbookError, match="already"):
             book.archive(archived.told.last_position, reason="again")
+        with pytest.raises(GuessbookError, match="no checkpoint was signed"):
+            book.archive(archived.told.last_position + 1, reason="in the middle")
         plan = book.archive(reason="only asked", dry_run=True)
         assert plan.position == 0
         assert [one.name for one in sorted((server.home.log / "archive").glob("*.frames"))] == [archived.told.file]

@@ -50,6 +50,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         (tmp_path / "place").mkdir()
         yield Place(str(tmp_path / "place"))
     else:
+        fsspec.filesystem("memory").makedirs(str(tmp_path))
         yield Place(f"memory://{tmp_path}")
         fsspec.filesystem("memory").rm(str(tmp_path), recursive=True)
 
