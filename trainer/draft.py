@@ -39,7 +39,7 @@ class Experience:
 
     @classmethod
     def none(cls) -> "Experience":
-        return cls(Record(9.0, 1.0), Record(1.0, 1.0))
+        return cls(Record(19.0, 1.0), Record(1.0, 1.0))
 
 
 class Drafts:
@@ -101,8 +101,9 @@ def _matches(text: Sequence[int], place: int) -> Iterator[tuple[int, ...]]:
 def best_width(drafts: Sequence[Sequence[int]], chances: Sequence[float], overhead: float) -> int:
     """To how many tokens drafts are cut so that a pass gives the most tokens for its cost.
 
-    All rows are as wide as the widest, so a pass costs rows × (1 + width), and `overhead` more, in tokens' worth. A row gives one token and, of a
-    draft of n tokens each accepted with chance p if those before it were, p + p² + … + pⁿ more.
+    All rows are as wide as the widest, so a pass costs n = rows × (1 + width), and overhead × n / (n + ½) more, in tokens' worth: a token alone takes less of it,
+    being a product of matrix and vector. A row gives one token and, of a draft of n tokens each accepted with chance p if those before it were,
+    p + p² + … + pⁿ more.
     """
     lengths = np.array([len(draft) for draft in drafts])
     odds = np.minimum(np.array(chances), 0.999)
@@ -114,6 +115,7 @@ def best_width(drafts: Sequence[Sequence[int]], chances: Sequence[float], overhe
 
     def rate(width: int) -> float:
         gained = (1 - odds ** (np.minimum(lengths, width) + 1)) / (1 - odds)
-        return float(gained.sum() / (overhead + len(lengths) * (1 + width)))
+        tokens = len(lengths) * (1 + width)
+        return float(gained.sum() / (tokens + overhead * tokens / (tokens + 0.5)))
 
     return int(max(widths, key=rate))

@@ -60,7 +60,7 @@ def start_from(book: Book, asked: TrainingConfig, folders: Path) -> TrainingConf
         return _with(config, version.name, base_model=str(folders / version.name))
     run = book.runs.by_id.get(version.run)
     before = run.run.config if run else TrainingConfig()
-    lora = {name: getattr(before, name) for name in LORA if before.HasField(name)}
+    lora = {field.name: value for field, value in before.ListFields() if field.name in LORA}
     config = _with(config, version.name, base_model=version.base_model, **lora)
     targets = list(before.lora_target_modules)
     if asked.lora_target_modules and list(asked.lora_target_modules) != targets:
@@ -71,11 +71,10 @@ def start_from(book: Book, asked: TrainingConfig, folders: Path) -> TrainingConf
 
 
 def _with(config: TrainingConfig, version: str, **decided: Any) -> TrainingConfig:
+    given = {field.name: value for field, value in config.ListFields()}
     for name, value in decided.items():
-        if getattr(config, name) not in ("", value) and config.HasField(name):  # type: ignore[arg-type]
-            raise Invalid(
-                f"{name} is {getattr(config, name)}, and {version} has {value}", f"Leave it out: {version} decides it."
-            )
+        if given.get(name) not in (None, "", value):
+            raise Invalid(f"{name} is {given[name]}, and {version} has {value}", f"Leave it out: {version} decides it.")
         setattr(config, name, value)
     return config
 

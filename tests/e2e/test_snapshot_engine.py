@@ -22,7 +22,7 @@ from guessbook.trainer.training import ExampleLossTrainer, add_adapter, training
 from guessbook.trainer.undisturbed import undisturbed
 
 LONG = bool(os.environ.get("GUESSBOOK_LONG"))
-ROWS, STEPS, MOST = (100, 50, 1000) if LONG else (6, 1, 20)  # MOST tokens of a guess
+ROWS, STEPS, MOST = (100, 50, 1000) if LONG else (4, 1, 16)  # MOST tokens of a guess
 TIE = 1e-3  # logits are about 20 here, and rounded to about 1e-6 of that in each of many sums
 
 pytestmark = [
