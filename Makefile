@@ -16,7 +16,7 @@ SERVICES := artifacts control history log safety
 # Where `make proto` writes: through a link, so that the generated imports read `guessbook.proto`.
 PROTO_OUT ?= .ns
 
-.PHONY: help demo test check unit e2e-long bench-log bench-snapshot bench-trajectories durability proto python chromium strace clean
+.PHONY: help demo test check unit e2e-long bench-backup bench-log bench-snapshot bench-trajectories durability proto python chromium strace sshd clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,7 +24,7 @@ help:  ## this list
 demo: $(VENV)/.all  ## fine-tune a small real model and open the dashboard (DEMO_ONCE=1: end after training)
 	@exec $(BIN)/guessbook demo
 
-test: check chromium strace  ## all checks and all tests
+test: check chromium strace sshd  ## all checks and all tests
 	@exec $(BIN)/python -m pytest
 
 check: $(VENV)/.dev .ns  ## ruff, mypy, stale generated code
@@ -38,6 +38,9 @@ unit: $(VENV)/.dev .ns  ## the fast tests
 
 e2e-long: $(VENV)/.dev .ns  ## guesses on 100 problems of GSM8K against generate (some 10 minutes)
 	@GUESSBOOK_LONG=1 exec $(BIN)/python -m pytest -q -s tests/e2e/test_snapshot_engine.py
+
+bench-backup: $(VENV)/.dev  ## measure backups beside cp and sha256sum, consolidation beside PEFT's merge; the last line is JSON
+	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_backup
 
 bench-log: $(VENV)/.dev  ## measure the log and its server, beside umadb and bare LMDB; the last line is JSON
 	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_log
@@ -105,4 +108,14 @@ strace:
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends strace >/dev/null; \
 	else \
 		echo "strace was not found, some attacks on the log are left out. On Debian: apt install strace" >&2; \
+	fi
+
+# Backups over SFTP are tested against a real OpenSSH. Without it those tests are skipped.
+sshd:
+	@PATH="$$PATH:/usr/sbin" command -v sshd >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing openssh-server …" >&2; \
+		apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends openssh-server >/dev/null; \
+	else \
+		echo "sshd was not found, backups over SFTP are not tested. On Debian: apt install openssh-server" >&2; \
 	fi

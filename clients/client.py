@@ -1,5 +1,6 @@
 """The Python client that waits for its answers. Knows the wire, not the CLI or the dashboard."""
 
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -40,11 +41,16 @@ class Guessbook(SafetyMethods):
     def __init__(self, address: Address | None = None, token: Token | None = None) -> None:
         super().__init__(address, token)
         self._subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
+        self._closing = threading.Lock()
+        self._closed = False
         self._use(channel(self.address, token))
 
     def close(self) -> None:
         """Ends its subscriptions and hangs up."""
-        for subscription in list(self._subscriptions):
+        with self._closing:
+            self._closed = True
+            subscriptions = list(self._subscriptions)
+        for subscription in subscriptions:
             subscription.close()
         self.channel.close()
 
@@ -60,9 +66,9 @@ class Guessbook(SafetyMethods):
         """Follows the server to where it is now; the same address keeps its channel."""
         address = self._found_address()
         if address != self.address:
-            before, self.address = self.channel, address
+            self.address = address
+            # The old one is not closed under another thread that may be using it; it goes with its last user.
             self._use(channel(address, self._token))
-            before.close()
 
     def _dialled(self) -> tuple[LogStub, str]:
         self.redial()
@@ -132,7 +138,11 @@ class Guessbook(SafetyMethods):
         attempt can't help is raised: no valid token, or another log at the same address.
         """
         subscription = Subscription(self._dialled, Cursor(from_position, subjects, on_lost))
-        self._subscriptions.add(subscription)
+        with self._closing:
+            self._subscriptions.add(subscription)
+            closed = self._closed
+        if closed:
+            subscription.close()
         return subscription
 
     # ---- files ----

@@ -74,11 +74,13 @@ class Cursor:
 class Subscription(Iterator[Answer]):
     """What `Guessbook.subscribe` gives. One thread iterates; `close()` may come from any other and ends the iteration at once.
 
-    `dial` finds the server where it is now.
+    `dial` finds the server where it is now. The channel that it gives may be closed once `close()` has returned, and not before: grpc ends the whole process
+    when a call begins on a channel that is being closed.
     """
 
     def __init__(self, dial: Callable[[], tuple[LogStub, str]], cursor: Cursor) -> None:
         self._dial = dial
+        self._beginning = threading.Lock()
         self._address = ""
         self._cursor = cursor
         self._closed = threading.Event()
@@ -106,22 +108,25 @@ class Subscription(Iterator[Answer]):
 
     def _receive(self) -> Answer:
         if self._answers is None:
-            log, self._address = self._dial()
-            again = self._cursor.connected(self._begun(log.Head.future(HeadRequest(), timeout=DEADLINE_S)).result())
-            self._answers = self._begun(log.Subscribe(self._cursor.request()))
+            head = self._begin(lambda log: log.Head.future(HeadRequest(), timeout=DEADLINE_S))
+            again = self._cursor.connected(head.result())
+            self._answers = self._begin(lambda log: log.Subscribe(self._cursor.request()))
             if again:
                 return again
         return self._cursor.take(next(self._answers))
 
-    def _begun(self, call: Any) -> Any:
-        self._waiting_for = call
-        if self._closed.is_set():  # `close` may have missed it
-            call.cancel()
-        return call
+    def _begin(self, call: Callable[[LogStub], Any]) -> Any:
+        with self._beginning:
+            if self._closed.is_set():
+                raise StopIteration
+            log, self._address = self._dial()
+            self._waiting_for = call(log)
+        return self._waiting_for
 
     def close(self) -> None:
         """Ends the iteration. Closing twice is harmless."""
-        self._closed.set()
+        with self._beginning:
+            self._closed.set()
         if call := self._waiting_for:
             call.cancel()
 

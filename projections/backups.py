@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from guessbook.projections.fold import Handlers, Misplaced
 from guessbook.proto import events_pb2 as events
@@ -9,6 +10,7 @@ from guessbook.proto.events_pb2 import Event
 from guessbook.proto.safety_pb2 import Backup, Coverage, Place
 
 SUBJECT = "backup/"
+FRESH_US = 3 * 24 * 3600 * 1_000_000  # one is made every day
 COPIES, PLACES = 3, 2  # the book itself is a copy, and the data folder a place
 
 
@@ -40,14 +42,22 @@ class Backups:
         return [backup for backup in self.by_place.values() if backup.sound and not backup.pruned_at_us]
 
 
-def coverage(backups: Iterable[Backup], places: Sequence[Place]) -> Coverage:
+def made_at_us(identity: str) -> int | None:
+    """When a backup was begun, by its id. The log's own time never runs back: after a clock that was ahead for a moment it tells days wrong."""
+    try:
+        return int(datetime.strptime(identity, "%Y%m%dT%H%M%SZ-%f").replace(tzinfo=UTC).timestamp() * 1e6)
+    except ValueError:
+        return None
+
+
+def coverage(backups: Iterable[Backup], places: Sequence[Place], now_us: int) -> Coverage:
     """How much of 3-2-1 is met: three copies, in two locations, one of them elsewhere. The book in use counts as a copy.
 
     `backups`: those that are sound; one place counts as one copy, however many backups it holds. The first of `places` is in the data folder, so it is a
-    copy but no other location.
+    copy but no other location. A copy older than FRESH_US at the time that is asked about counts no more.
     """
     known = {place.name: place for place in places}
-    good = {backup.place for backup in backups if backup.place in known}
+    good = {backup.place for backup in backups if backup.place in known and backup.created_at_us > now_us - FRESH_US}
     copies = 1 + len(good)
     offsite = any(known[name].offsite for name in good)
     view = Coverage(copies=copies, places=1 + len(good - {places[0].name}), offsite=offsite)
@@ -63,7 +73,7 @@ def coverage(backups: Iterable[Backup], places: Sequence[Place]) -> Coverage:
 def _advice(known: dict[str, Place], good: set[str], copies: int, offsite: bool) -> str:
     without = sorted(set(known) - good)
     if without:
-        return f"`guessbook backup create` makes a backup at {', '.join(without)}, which has no sound one."
+        return f"`guessbook backup create` makes a backup at {', '.join(without)}, which has no sound one of the last 3 days."
     if copies < COPIES:
         further = " One of them must be offsite." if not offsite else ""
         return f"Name {COPIES - copies} more place{'s' * (COPIES - copies > 1)} under backup.places in config.yaml.{further}"
@@ -71,7 +81,8 @@ def _advice(known: dict[str, Place], good: set[str], copies: int, offsite: bool)
 
 
 def _started(state: Backups, event: Event, body: events.BackupStarted) -> None:
-    state.started[event.subject.removeprefix(SUBJECT)] = Started(body.kind, body.operation, event.recorded_at_us)
+    identity = event.subject.removeprefix(SUBJECT)
+    state.started[identity] = Started(body.kind, body.operation, made_at_us(identity) or event.recorded_at_us)
 
 
 def _created(state: Backups, event: Event, body: events.BackupCreated) -> None:
@@ -81,7 +92,7 @@ def _created(state: Backups, event: Event, body: events.BackupCreated) -> None:
         id=identity,
         kind=body.kind,
         place=body.place,
-        created_at_us=event.recorded_at_us,
+        created_at_us=made_at_us(identity) or event.recorded_at_us,
         head=body.head,
         chain_hash=body.chain_hash,
         files=body.files,

@@ -49,7 +49,9 @@ SERVICES = [
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
 # What changes the folders of versions.
-FOLDER_EVENTS = frozenset({"version_created", "version_noted", "version_deleted", "version_restored", "latest_moved"})
+FOLDER_EVENTS = frozenset(
+    {"version_created", "version_noted", "version_deleted", "version_restored", "version_purged", "latest_moved"}
+)
 OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),  # of a client; a batch has at most 2 MiB
     ("grpc.max_send_message_length", 16 * 1024 * 1024),  # what clients take

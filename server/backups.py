@@ -29,7 +29,8 @@ from guessbook.server.live_book import LiveBook
 from guessbook.store import config as config_file
 from guessbook.store.home import Home
 
-HERE = "local"  # the place that is always there: backups/ in the data folder, on the same disk
+SILENCE_S = 3600  # a single large file over a slow line takes its time
+TOLD_BYTES = 64 * 1024  # kept of what a process says
 
 _log = logging.getLogger(__name__)
 
@@ -48,11 +49,16 @@ class Backups:
             config, _ = config_file.read(self._home.config)
         except (config_file.BadConfig, OSError) as error:
             raise Refused(f"the places of backups are not known: {error}", "Correct config.yaml.") from error
-        here = safety_pb2.Place(name=HERE, url=str(self._home.backups))
+        here = safety_pb2.Place(name=config_file.LOCAL, url=str(self._home.backups))
         return [
             here,
             *(
-                safety_pb2.Place(name=one.name, url=one.url, offsite=one.offsite, encrypted=bool(one.key_file))
+                safety_pb2.Place(
+                    name=one.name,
+                    url=config_file.without_password(one.url),
+                    offsite=one.offsite,
+                    encrypted=bool(one.key_file),
+                )
                 for one in config.backup.places
             ),
         ]
@@ -207,7 +213,7 @@ class Backups:
     async def _run(self, task: str, place: safety_pb2.Place, *words: str) -> dict[str, Any]:
         """What the process told, with the `seconds` it took. Options of the place are not on its command line: they may be secret."""
         began = asyncio.get_running_loop().time()
-        if place.name == HERE:
+        if place.name == config_file.LOCAL:
             try:
                 self._home.backups.mkdir(exist_ok=True)
             except OSError as error:
@@ -218,14 +224,17 @@ class Backups:
             "guessbook.store.backup_process",
             task,
             *([str(self._home.root)] if task == "create" else []),
-            *([str(self._home.backups)] if place.name == HERE else [f"{self._home.config}#{place.name}"]),
+            *([str(self._home.backups)] if place.name == config_file.LOCAL else [f"{self._home.config}#{place.name}"]),
             *words,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            output, said = await process.communicate()
+            output, said = await _told(process)
+        except TimeoutError:
+            silent = f"{place.name} did not answer for {SILENCE_S // 60} minutes"
+            return {"error": silent, "hint": "Look at the place and the way to it.", "seconds": SILENCE_S}
         finally:
             if process.returncode is None:
                 process.kill()
@@ -239,6 +248,23 @@ class Backups:
             told = {"error": f"the process that makes backups failed: {ended[0]}", "hint": "The server's log has more."}
             _log.error("the process for a backup (%s) failed: %s", task, said.decode(errors="replace"))
         return {**told, "seconds": asyncio.get_running_loop().time() - began}
+
+
+async def _told(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
+    """What the process wrote to its two streams. It says how far it is as it goes on: raises TimeoutError where it says nothing for too long."""
+    assert process.stdout
+    assert process.stderr
+    reading = asyncio.create_task(process.stdout.read())
+    said = bytearray()
+    try:
+        while line := await asyncio.wait_for(process.stderr.readline(), SILENCE_S):
+            said += line
+            del said[:-TOLD_BYTES]
+        output = await asyncio.wait_for(reading, SILENCE_S)
+        await process.wait()
+    finally:
+        reading.cancel()
+    return output, bytes(said)
 
 
 def _problem(told: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from guessbook.server import logs
 from guessbook.server.context import Context, known_caller
 from guessbook.server.decide import rejection
 from guessbook.server.streams import taken_apart
-from guessbook.store import artifacts, errors, frame
+from guessbook.store import artifacts, config, errors, frame
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ TABLE: dict[type[Exception], tuple[grpc.StatusCode, str]] = {
     ),
     errors.Contradicted: (grpc.StatusCode.DATA_LOSS, "Keep the signed checkpoint, and run `guessbook verify`."),
     frame.DamagedFrame: (grpc.StatusCode.DATA_LOSS, _DAMAGE),
+    config.BadConfig: (grpc.StatusCode.FAILED_PRECONDITION, "Correct config.yaml in the data folder."),
     artifacts.MissingArtifact: (grpc.StatusCode.NOT_FOUND, "Upload it first."),
     artifacts.DamagedArtifact: (
         grpc.StatusCode.DATA_LOSS,

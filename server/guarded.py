@@ -29,9 +29,12 @@ from guessbook.proto.safety_pb2 import (
 )
 from guessbook.server.decide.jobs import Decision
 from guessbook.server.decide.operations import KINDS, Circumstances, Proposal, request
+from guessbook.server.decide.rejection import Rejection
 from guessbook.server.live_book import LiveBook
 
 AS_IT_WAS = "Everything is as it was."
+
+AGAIN_S = 30
 
 _log = logging.getLogger(__name__)
 
@@ -120,7 +123,11 @@ class Guarded:
             OPERATION_STAGE_PERFORMED: self._check,
         }
         while (operation := self._live.book.operations.by_id[identity]).stage not in ENDED:
-            await stages[operation.stage](operation)
+            try:
+                await stages[operation.stage](operation)
+            except Exception:  # noqa: BLE001  a full disk, say: a stage can be done again, and nothing else may be done before this has ended
+                _log.exception("operation %s could not go on, and is tried again in %d s", identity, AGAIN_S)
+                await asyncio.sleep(AGAIN_S)
 
     async def _backup(self, operation: Operation) -> None:
         try:
@@ -128,9 +135,9 @@ class Guarded:
         except CannotGoOn as error:
             await self._works[operation.kind].undo(operation)  # what the request itself laid ready
             refused = OperationRefused(error=str(error), hint=f"Nothing was changed. {error.hint}")
-            await self._record(operation, [], operation_refused=refused)
+            await self._record(operation, _nothing, operation_refused=refused)
         else:
-            await self._record(operation, [], operation_backed_up=OperationBackedUp(backup=backup, places=places))
+            await self._record(operation, _nothing, operation_backed_up=OperationBackedUp(backup=backup, places=places))
 
     async def _perform(self, operation: Operation) -> None:
         try:
@@ -138,8 +145,14 @@ class Guarded:
         except CannotGoOn as error:
             await self._undo(operation, error)
             return
-        decided = KINDS[operation.kind].perform(self._live.book, operation)
-        await self._record(operation, [*events, *decided], operation_performed=OperationPerformed(result=result))
+        try:
+            await self._record(
+                operation,
+                lambda book: [*events, *KINDS[operation.kind].perform(book, operation)],
+                operation_performed=OperationPerformed(result=result),
+            )
+        except Rejection as changed:  # what it is about was changed by others since it was asked for
+            await self._undo(operation, CannotGoOn(str(changed), changed.hint))
 
     async def _check(self, operation: Operation) -> None:
         try:
@@ -147,23 +160,30 @@ class Guarded:
         except CannotGoOn as error:
             await self._undo(operation, error)
             return
-        await self._record(operation, events, operation_completed=OperationCompleted(checked=checked))
+        await self._record(operation, lambda book: events, operation_completed=OperationCompleted(checked=checked))
 
     async def _undo(self, operation: Operation, error: CannotGoOn) -> None:
         _log.warning("operation %s (%s %s) is undone: %s", operation.id, operation.kind, operation.target, error)
         state = await self._works[operation.kind].undo(operation)
-        events = KINDS[operation.kind].undo(self._live.book, operation)
         undone = OperationUndone(error=str(error), hint=f"{state} {error.hint}")
-        await self._record(operation, events, operation_undone=undone)
+        await self._record(operation, lambda book: KINDS[operation.kind].undo(book, operation), operation_undone=undone)
 
     async def _record(
         self,
         operation: Operation,
-        events: Sequence[Event],
+        events: Callable[[Book], Sequence[Event]],
         **stage: OperationBackedUp | OperationPerformed | OperationCompleted | OperationRefused | OperationUndone,
     ) -> None:
         """A stage and what it changed, in one commit: the log never has one without the other."""
-        told = [*events, Event(subject=f"{SUBJECT}{operation.id}", causation=operation.position, **stage)]  # type: ignore[arg-type]
-        for event in told:
-            event.correlation = event.correlation or f"{SUBJECT}{operation.id}"
-        await self._live.decide(operation.actor, lambda book: Decision("", "", told))
+
+        def decide(book: Book) -> Decision:
+            told = [*events(book), Event(subject=f"{SUBJECT}{operation.id}", causation=operation.position, **stage)]  # type: ignore[arg-type]
+            for event in told:
+                event.correlation = event.correlation or f"{SUBJECT}{operation.id}"
+            return Decision("", "", told)
+
+        await self._live.decide(operation.actor, decide)
+
+
+def _nothing(book: Book) -> Sequence[Event]:
+    return []

@@ -111,6 +111,10 @@ class ChangedConfig:
         if _text_sha256(current) != wanted:
             if _text_sha256(following) != wanted:
                 raise CannotGoOn("the new config is gone", "Give it again.")
+            if _text_sha256(current) != json.loads(operation.before)["sha256"]:
+                raise CannotGoOn(
+                    "config.yaml was changed by somebody else meanwhile", "Look at it and give yours again."
+                )
             try:
                 config_file.write(self._before(operation), current)
                 config_file.write(self.home.config, following)
@@ -219,11 +223,14 @@ class Consolidated:
                 raise CannotGoOn(
                     f"{file.path} of the merged model is not whole: {error}", "Consolidate again."
                 ) from error
-        moved = LatestMoved(**{"from": self.live.book.versions.latest, "to": version.name})
+        latest = self.live.book.versions.latest
         told = (
             f"{version.name}: logits differ by at most {proof.max_logit_difference:.3g} ({proof.tolerance:.3g} is allowed), "
             f"{proof.same_guesses} of {proof.examples} guesses are the same, and from the base alone by {proof.difference_from_base:.3g}"
         )
+        if latest != json.loads(operation.before)["latest"]:
+            return [], f"{told}; {latest} came meanwhile and stays the latest"
+        moved = LatestMoved(**{"from": latest, "to": version.name})
         return [Event(subject=f"version/{version.name}", latest_moved=moved)], told
 
     async def undo(self, operation: Operation) -> str:

@@ -45,7 +45,8 @@ class SafetyService(SafetyServicer):
             change = _change(text, request.argument)
             if not request.dry_run:
                 self._config.propose(request.argument)
-        chosen = prunable(self._live.book, config.backup.keep, config.backup.zone)
+        places = [place.name for place in self._backups.places()]
+        chosen = prunable(self._live.book, config.backup.keep, config.backup.zone, places)
         return operations.Circumstances(
             now_us=now_us(), trash_days=config.trash_days, prunable=chosen, config_change=change
         )
@@ -110,7 +111,12 @@ class SafetyService(SafetyServicer):
         listed = [one for one in reversed(book.backups.by_place.values()) if request.pruned or not one.pruned_at_us]
         places = self._backups.places()
         return safety_pb2.ListBackupsResponse(
-            backups=listed, places=places, coverage=coverage(book.backups.sound(), places), position=book.position
+            backups=listed,
+            places=places,
+            coverage=coverage(
+                book.backups.sound(), places, book.recorded_at_us if request.at.WhichOneof("point") else now_us()
+            ),
+            position=book.position,
         )
 
     async def ListBaseModels(

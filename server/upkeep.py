@@ -6,11 +6,9 @@ import logging
 from guessbook.server.backups import Backups
 from guessbook.server.decide import upkeep
 from guessbook.server.decide.jobs import Decision
-from guessbook.server.decide.rejection import Rejection
 from guessbook.server.live_book import LiveBook, now_us
 from guessbook.store import config as config_file
 from guessbook.store.artifacts import Artifacts
-from guessbook.store.errors import LogError
 from guessbook.store.home import Home
 
 FIRST_LOOK_S = 300.0  # after a start there are more urgent things
@@ -54,6 +52,6 @@ class Upkeep:
         while True:
             try:
                 await self.look(now_us())
-            except (config_file.BadConfig, Rejection, LogError, OSError) as error:
-                _log.error("upkeep could not be done, and is tried again in a minute: %s", error)
+            except Exception:  # noqa: BLE001  whatever it is, the next look may succeed; without looks there is no backup
+                _log.exception("upkeep could not be done, and is tried again in a minute")
             await asyncio.sleep(LOOK_S)

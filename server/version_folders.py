@@ -118,12 +118,17 @@ class VersionFolders:
             if latest and not (self._home.versions / latest).exists():
                 _log.error("latest is %s, which has no folder; the link stays where it is", latest)
             elif versions:
-                await asyncio.to_thread(point_latest, self._home, latest)
+                try:
+                    await asyncio.to_thread(point_latest, self._home, latest)
+                except OSError:
+                    _log.exception("the link latest could not be moved to %s; the log has it", latest)
 
     def _lay_out_all(self, work: Sequence[tuple[Version, str]]) -> None:
         for version, told in work:
             try:
-                if version.deleted_at_us:
+                if version.purged:
+                    shutil.rmtree(self._home.trash / version.name, ignore_errors=True)
+                elif version.deleted_at_us:
                     throw_away(self._home, version.name)
                 else:
                     tell(lay_out(self._home, self._artifacts, version, told), told)

@@ -18,7 +18,7 @@ import lmdb
 
 from guessbook.store import manifest, segment, signed_checkpoints
 from guessbook.store.artifacts import Artifacts, DamagedArtifact, MissingArtifact, file_blocks
-from guessbook.store.errors import LogError
+from guessbook.store.errors import HistoryAbsent, LogError
 from guessbook.store.frame import DamagedFrame
 from guessbook.store.home import Home
 from guessbook.store.manifest import Copied, Manifest, Segment
@@ -239,9 +239,23 @@ def _reusable(reader: LogReader, segments: Sequence[Segment]) -> list[Segment]:
     fitting = [one for one in segments if one.last <= head]
     while fitting and not _agrees(reader, fitting[-1]):
         fitting.pop()  # a restored log is another one behind its head
-    if fitting and fitting[-1].size < segment.BYTES and fitting[-1].last < head:
+    if (
+        fitting
+        and fitting[-1].size < segment.BYTES
+        and fitting[-1].last < head
+        and _is_there(reader, fitting[-1].first)
+    ):
         fitting.pop()
     return fitting
+
+
+def _is_there(reader: LogReader, position: int) -> bool:
+    """Whether a position can be read again: it may be in an archive that was moved away."""
+    try:
+        next(reader.frames(position), None)
+    except HistoryAbsent:
+        return False
+    return True
 
 
 def _agrees(reader: LogReader, one: Segment) -> bool:

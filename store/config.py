@@ -1,4 +1,4 @@
-"""config.yaml of the data folder: where backups go and when, how long they and the trash are kept, which base model jobs train that name none.
+"""config.yaml of the data folder: where backups go and when, how long they and the trash are kept.
 
 Knows the file and what may stand in it; doesn't act on it.
 """
@@ -12,11 +12,17 @@ from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
-SECRET = re.compile("secret|password|token|key|credential", re.IGNORECASE)
+LOCAL = "local"  # the place that is always there: backups/ in the data folder, on the same disk
+_PLACE_TYPES: tuple[tuple[str, type, str], ...] = (
+    ("offsite", bool, "true or false"),
+    ("key_file", str, "a path"),
+    ("options", dict, "a mapping"),
+)
 
 
 class BadConfig(ValueError):
@@ -65,7 +71,6 @@ class BackupConfig:
 
 @dataclass(frozen=True)
 class Config:
-    base_model: str = ""
     trash_days: int = 30
     backup: BackupConfig = field(default_factory=BackupConfig)
 
@@ -92,10 +97,11 @@ def read(path: Path) -> tuple[Config, str]:
     """The config and its text; the defaults where there is no file. Raises BadConfig, which names the file."""
     try:
         text = path.read_text(encoding="utf-8")
+        return parse(text), text
     except FileNotFoundError:
         return Config(), ""
-    try:
-        return parse(text), text
+    except UnicodeDecodeError as error:
+        raise BadConfig(f"{path} is not UTF-8 text: {error}") from error
     except BadConfig as error:
         raise BadConfig(f"{path}: {error}") from error
 
@@ -120,21 +126,29 @@ def told(config: Config) -> dict[str, Any]:
     """The config as the log may show it: what is secret is left out."""
     shown = asdict(config)
     for place in shown["backup"]["places"]:
-        place["options"] = _masked(place["options"])
+        place["url"] = without_password(place["url"])
+        place["options"] = dict.fromkeys(
+            place["options"], "…"
+        )  # which of them are secret, only their file system knows
     return shown
 
 
+def without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return url.replace(f":{parts.password}@", ":…@") if parts.password else url
+
+
 def masked(text: str) -> str:
-    """A config's text with what is secret left out; comments are lost."""
-    return yaml.safe_dump(_masked(yaml.safe_load(text)), sort_keys=False) if text.strip() else text
-
-
-def _masked(value: Any, name: str = "") -> Any:
-    if isinstance(value, list):
-        return [_masked(inner, name) for inner in value]
-    if isinstance(value, Mapping):
-        return {key: _masked(inner, str(key)) for key, inner in value.items()}
-    return "…" if SECRET.search(name) else value
+    """A config's text with what is secret left out; comments are lost. Raises BadConfig."""
+    if not text.strip():
+        return text
+    parse(text)
+    shown = yaml.safe_load(text)
+    for place in (shown.get("backup") or {}).get("places") or []:
+        place["url"] = without_password(place["url"])
+        if place.get("options"):
+            place["options"] = dict.fromkeys(place["options"], "…")
+    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
 
 
 def _mapping(value: Any, where: str, of: type) -> dict[str, Any]:
@@ -158,13 +172,18 @@ def _place(value: Any, number: int) -> BackupPlace:
     for key in ("name", "url"):
         if not isinstance(given.get(key), str) or not given[key]:
             raise BadConfig(f"{where} needs a {key}")
-    return BackupPlace(**given)
+    place = BackupPlace(**given)
+    for key, kind, meaning in _PLACE_TYPES:
+        if not isinstance(getattr(place, key), kind):
+            raise BadConfig(f"{where}.{key} must be {meaning}")
+    if place.name == LOCAL or "/" in place.name:
+        raise BadConfig(f"{where}.name can't be {place.name!r}: that means another place")
+    return place
 
 
 def _check(config: Config) -> None:
     backup = config.backup
     rules = [
-        (isinstance(config.base_model, str), "base_model", "a name"),
         (_whole(config.trash_days, 0), "trash_days", "a number of days, at least 0"),
         (
             bool(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(backup.at))),

@@ -55,7 +55,7 @@ class Place:
         self.name = _without_password(url)
         self._sealer = sealer
         try:
-            self._files, self._root = fsspec.core.url_to_fs(url, **(options or {}))
+            self._files, self._root = fsspec.core.url_to_fs(url, **_safe(url, options or {}))
         except (ImportError, ValueError) as error:
             raise BadPlace(f"{self.name} is no place that backups can go to: {error}") from error
         except Exception as error:  # of whatever library it is that connects
@@ -283,6 +283,16 @@ def _begun(name: str) -> datetime:
         return datetime.strptime("-".join(name.split("-")[:2]), ID_TIME).replace(tzinfo=UTC)
     except ValueError:
         return datetime.now(UTC)
+
+
+def _safe(url: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """For SSH, that the server must be one that is known; `known_hosts` among the options names the file."""
+    if urlsplit(url).scheme not in ("sftp", "ssh") or "host_key_policy" in options:
+        return options
+    from guessbook.store.host_keys import KnownHostsOnly  # its library is not always installed
+
+    rest = {name: value for name, value in options.items() if name != "known_hosts"}
+    return {**rest, "host_key_policy": KnownHostsOnly(str(options.get("known_hosts", "")))}
 
 
 def _without_password(url: str) -> str:

@@ -6,6 +6,7 @@ import socket
 import socketserver
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,6 +34,17 @@ def require() -> None:
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
 
 
+class _Listener(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
+        super().__init__(("127.0.0.1", 0), socketserver.BaseRequestHandler)
+        self._serve = serve
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        self._serve(request)
+
+
 class SftpServer:
     """Listens itself and hands each connection to an sshd of its own, as inetd does: so a free port needs no guessing."""
 
@@ -47,9 +59,10 @@ class SftpServer:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)  # sshd's own start script makes it
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handle)
-        self._server.daemon_threads = True
+        self._server = _Listener(self._serve)
         self._thread = threading.Thread(target=self._server.serve_forever)
+        host_key = (self._folder / "host_key.pub").read_text()
+        (self._folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {host_key}")
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -65,12 +78,17 @@ class SftpServer:
 
     @property
     def options(self) -> dict[str, Any]:
-        return {"key_filename": str(self._folder / "user_key"), "allow_agent": False, "look_for_keys": False}
+        return {
+            "key_filename": str(self._folder / "user_key"),
+            "known_hosts": str(self._folder / "known_hosts"),
+            "allow_agent": False,
+            "look_for_keys": False,
+        }
 
-    def _handle(self, connection: socket.socket, address: Any, server: socketserver.BaseServer) -> None:
+    def _serve(self, connection: socket.socket) -> None:
         assert SSHD
         command = [SSHD, "-i", "-f", str(self._folder / "config"), "-E", str(self._folder / "log")]
-        with subprocess.Popen(command, stdin=connection, stdout=connection) as process:
+        with subprocess.Popen(command, stdin=connection.fileno(), stdout=connection.fileno()) as process:
             self._processes.append(process)
 
     def stop(self) -> None:

@@ -101,8 +101,8 @@ def _matches(text: Sequence[int], place: int) -> Iterator[tuple[int, ...]]:
 def best_width(drafts: Sequence[Sequence[int]], chances: Sequence[float], overhead: float) -> int:
     """To how many tokens drafts are cut so that a pass gives the most tokens for its cost.
 
-    All rows are as wide as the widest, so a pass costs n = rows × (1 + width), and overhead × n / (n + ½) more, in tokens' worth: a token alone takes less of it,
-    being a product of matrix and vector. A row gives one token and, of a draft of n tokens each accepted with chance p if those before it were,
+    All rows are as wide as the widest, so a pass costs n = rows × (1 + width), and overhead × n / (n + ½) more, in tokens' worth: a token alone takes
+    less of it, being a product of matrix and vector. A row gives one token and, of a draft of n tokens each accepted with chance p if those before it were,
     p + p² + … + pⁿ more.
     """
     lengths = np.array([len(draft) for draft in drafts])

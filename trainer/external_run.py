@@ -1,6 +1,7 @@
 """A run of somebody else's trainer, in the book: its job, its events and their order. Knows the book, not the trainer's callbacks."""
 
 import logging
+import math
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -64,6 +65,7 @@ class ExternalRun:
 
     def _start(self, link: Link, training: Training, config: TrainingConfig, opened: ExitStack) -> None:
         self.progress = Progress()
+        self._loss_at: dict[int, float] = {}  # by step, where there is a checkpoint
         chosen = tracked_indices(config, training.rows.examples)
         judge = Judge(find_scorer(config.scorer or DEFAULT), config.learned_loss or LEARNED_LOSS)
         dataset = link.book.upload(training.rows.file)
@@ -126,18 +128,24 @@ class ExternalRun:
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         body = CheckpointSaved(step=step, path=str(folder.absolute()), bytes=size)
         self._link.record(Event(subject=f"run/{self.run}", checkpoint_saved=body))
+        self._loss_at[step] = self.progress.loss
 
     @property
     def stop_requested(self) -> bool:
         ending = self._orders.ending()
         return ending is not None and ending[0] is Ending.STOPPED
 
-    def end(self, *, same_weights: bool) -> None:
-        """Training is over. `same_weights`: the model still has those of the last step, so it can be looked at once more."""
-        if same_weights:
-            self._due.take(self.progress.step, self._training.total_steps, last=True)
+    def end(self, *, loaded: int | None = None) -> None:
+        """Training is over. `loaded`: the trainer has gone back to the weights of its checkpoint of that step; None: they are those of the last step."""
+        last = self.progress.step
+        if loaded is None or loaded == last:
+            self._due.take(last, self._training.total_steps, last=True)
+            made = self.progress
+        else:  # no snapshot looked at these weights: one now would stand at the last step
+            loss = self._loss_at.get(loaded, math.nan)
+            made = replace(self.progress, step=loaded, loss=loss, final_accuracy=-1.0)
         if isinstance(self._training.model, PeftModel):
-            self._create_version(self._training.model)
+            self._create_version(self._training.model, made)
         ending = self._orders.ending()
         completed = JobCompleted(step=self.progress.step)
         self._link.record(
@@ -170,7 +178,7 @@ class ExternalRun:
         if not self._link.close():
             _log.warning("The server did not take everything yet; the rest is kept in %s.", self._link.home.spool)
 
-    def _create_version(self, model: PeftModel) -> None:
+    def _create_version(self, model: PeftModel, made: Progress) -> None:
         version = VersionCreated(
             slug=slug(self._training.name),
             job=self.job.id,
@@ -178,10 +186,10 @@ class ExternalRun:
             dataset=self.job.dataset,
             base_model=self.job.config.base_model,
             files=store_adapter(model, Artifacts(self._link.home.artifacts)),
-            steps=self.progress.step,
-            final_loss=self.progress.loss,
-            baseline_accuracy=self.progress.baseline_accuracy,
-            final_accuracy=self.progress.final_accuracy,
+            steps=made.step,
+            final_loss=made.loss,
+            baseline_accuracy=made.baseline_accuracy,
+            final_accuracy=made.final_accuracy,
         )
         self._link.record(Event(subject=f"run/{self.run}", version_created=version))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from torch.nn.functional import cross_entropy
 from guessbook.trainer.losses import trained_positions
 
 CHUNK = 256  # trained tokens whose logits are widened to float32 at a time, so that this needs little memory
+# What may be held of passes of which nobody takes the losses: those of a training that an exception ended, or that is over.
+HELD_PASSES = 4096
+HELD_TOKENS = 2**23  # with padding; about 200 MB
 
 
 @dataclass
@@ -43,18 +47,27 @@ class _Pass:
 class ForwardLosses:
     """Looks on at a model's forward passes in train mode; nothing that they compute is changed.
 
+    Only one does at a time: it ends an older one on the same model. Passes that nobody takes are dropped when they are too many, and it looks on no more.
     `reason`: why there are no losses of single examples, as soon as that is known.
     """
+
+    _looking: "WeakKeyDictionary[torch.nn.Module, ForwardLosses]" = WeakKeyDictionary()
 
     def __init__(self, model: torch.nn.Module) -> None:
         self.reason = ""
         self._passes: list[_Pass] = []
         self._losses: list[Tensor] = []
+        self._held_passes = self._held_tokens = 0
+        for module in model.modules():
+            if older := self._looking.pop(module, None):
+                older.close()
+        self._looking[model] = self
         self._handle = model.register_forward_hook(self._look, with_kwargs=True)
 
     def close(self) -> None:
-        """Looks on no more. Closing twice is harmless."""
+        """Looks on no more, and holds nothing. Closing twice is harmless."""
         self._handle.remove()
+        self._drop()
 
     def take(self) -> Passes:
         """Of the passes since the last call. Waits for the device, so it is called once a step."""
@@ -70,17 +83,29 @@ class ForwardLosses:
                 done.tokens += len(tokens)
                 if loss is not None:
                     done.sequences.append((tokens, loss))
+        self._drop()
+        return done
+
+    def _drop(self) -> None:
         self._passes.clear()
         self._losses.clear()
-        return done
+        self._held_passes = self._held_tokens = 0
 
     def _look(self, module: torch.nn.Module, args: Any, kwargs: Mapping[str, Any], output: Any) -> None:
         if not module.training or not torch.is_grad_enabled():
             return  # an evaluation, or a snapshot
         try:
             self._keep(kwargs, output)
+            self._bound(kwargs.get("input_ids"))
         except Exception as error:  # noqa: BLE001  whoever looks on must not stop what is looked at
             self.reason = f"{type(error).__name__}: {error}"
+
+    def _bound(self, input_ids: Any) -> None:
+        self._held_passes += 1
+        self._held_tokens += input_ids.numel() if isinstance(input_ids, Tensor) else 0
+        if self._held_passes > HELD_PASSES or self._held_tokens > HELD_TOKENS:
+            self.reason = f"{self._held_passes:,} forward passes went by without an optimizer step, too many to hold"
+            self.close()
 
     @torch.no_grad()
     def _keep(self, inputs: Mapping[str, Any], output: Any) -> None:

@@ -149,7 +149,8 @@ class GuessbookCallback(TrainerCallback):
         if self._run:
             with self._harmless():
                 self._complete_step()
-                self._run.end(same_weights=not args.load_best_model_at_end)
+                loaded = args.load_best_model_at_end and state.best_model_checkpoint is not None
+                self._run.end(loaded=state.best_global_step if loaded else None)
                 self._close()
 
     # ---- what follows from it ----
@@ -174,10 +175,13 @@ class GuessbookCallback(TrainerCallback):
             )
         encoder = Encoder(_tokenizer(processing_class), config.max_length or MAX_LENGTH)
         with tempfile.TemporaryDirectory(prefix="guessbook-") as folder:
-            rows = read_rows(self._trained(train_dataloader), self._dataset, encoder, Path(folder) / "rows.jsonl")
+            trained = self._trained(train_dataloader)
+            rows = read_rows(trained, self._dataset, encoder, Path(folder) / "rows.jsonl", config.seed)
+            _tell_sample("training", rows)
             held_out = None
             if self._eval_dataset is not None:
-                held_out = read_rows(self._eval_dataset, None, encoder, Path(folder) / "held_out.jsonl")
+                held_out = read_rows(self._eval_dataset, None, encoder, Path(folder) / "held_out.jsonl", config.seed)
+                _tell_sample("held-out", held_out)
             name = self._name or PurePath(args.output_dir or "").name or "training"
             training = Training(name, model, encoder, rows, held_out, state.max_steps)
             self._run = ExternalRun(Link(self._home), training, config)
@@ -190,7 +194,8 @@ class GuessbookCallback(TrainerCallback):
     def _trained(self, train_dataloader: Any) -> Sequence[Any]:
         dataset = train_dataloader.dataset
         if hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__"):
-            return [dataset[place] for place in range(len(dataset))]
+            rows: Sequence[Any] = dataset
+            return rows
         if self._dataset is not None:
             return ()
         raise UnusableExample(
@@ -207,7 +212,7 @@ class GuessbookCallback(TrainerCallback):
         known = [(self._rows.index_of(tokens), loss) for tokens, loss in passes.sequences]
         visits = [(index, loss) for index, loss in known if index is not None]
         reason = self._losses.reason
-        if not reason and passes.sequences and not visits:
+        if not reason and passes.sequences and not visits and not self._rows.left_out:
             reason = "what reaches the model are not the rows of the training data as they are"
         if reason and reason != self._said:
             _log.warning("The losses of single examples in training are not recorded: %s.", reason)
@@ -272,6 +277,18 @@ def _tokenizer(processing_class: Any) -> PreTrainedTokenizerBase:
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise UnusableModel("the trainer has no tokenizer", "Give it one: Trainer(processing_class=tokenizer, ...).")
     return tokenizer
+
+
+def _tell_sample(kind: str, rows: TrainedRows) -> None:
+    if rows.left_out:
+        examples = len(rows.examples)
+        _log.warning(
+            "The %s data is too large for the book: of its rows %s are recorded, a sample that the seed decides, and %s left out. "
+            "Training itself takes them all.",
+            kind,
+            f"{examples:,}",
+            f"{rows.left_out:,}",
+        )
 
 
 def _is_sharded(args: TrainingArguments) -> bool:

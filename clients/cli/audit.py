@@ -48,7 +48,8 @@ def audit(
         if operation and not found:
             raise NotFound(f"there is no operation {operation}", "`guessbook audit` lists all.")
         if verify:
-            for identity in {one.backup for one in found if one.backup}:
+            there = {one.id for one in book.backups(at).backups}
+            for identity in sorted({one.backup for one in found} & there):  # the others were pruned
                 book.verify_backup(identity)
         backups = list(book.backups(at, pruned=True).backups)
     told = [_states(one, backups) for one in found]

@@ -4,6 +4,8 @@ from guessbook.clients.cli import status_view
 from guessbook.clients.cli.options import AsJson, AtOption
 from guessbook.clients.cli.output import show
 from guessbook.clients.client import Guessbook
+from guessbook.clients.errors import Rejected
+from guessbook.proto.safety_pb2 import Coverage
 
 
 def status(at: AtOption = None, as_json: AsJson = False) -> None:
@@ -13,5 +15,8 @@ def status(at: AtOption = None, as_json: AsJson = False) -> None:
     """
     with Guessbook() as book:
         answer = book.status(at)
-        coverage = book.backups(at).coverage
+        try:
+            coverage = book.backups(at).coverage
+        except Rejected as error:  # config.yaml is broken; everything else is as it was
+            coverage = Coverage(sentence=str(error), advice=error.hint)
     show(answer, status_view.status(answer, coverage), as_json)

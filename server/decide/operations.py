@@ -18,11 +18,12 @@ from guessbook.proto.events_pb2 import (
     VersionDeleted,
     VersionRestored,
 )
-from guessbook.proto.history_pb2 import Version
+from guessbook.proto.history_pb2 import JOB_STATE_COMPLETED, JOB_STATE_FAILED, Version
 from guessbook.proto.safety_pb2 import Operation, OperationRequest
 from guessbook.server.decide.rejection import Invalid, Missing, Refused
 
 DAY_US = 24 * 3600 * 1_000_000
+OVER = (JOB_STATE_COMPLETED, JOB_STATE_FAILED)
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,7 @@ def _next_latest(book: Book, gone: str) -> str:
 
 def _propose_delete(book: Book, asked: OperationRequest, about: Circumstances) -> Proposal:
     version = _living(book, asked.target)
-    children = [child.name for child in book.versions.children(version.name) if not child.deleted_at_us]
-    if children:
-        raise Refused(f"{', '.join(children)} came from {version.name}", "Delete those first, or leave this one.")
+    _refuse_needed(book, version)
     latest = book.versions.latest
     after = {"latest": _next_latest(book, version.name) if latest == version.name else latest}
     purge_after_us = about.now_us + about.trash_days * DAY_US
@@ -123,19 +122,36 @@ def _propose_delete(book: Book, asked: OperationRequest, about: Circumstances) -
     return Proposal(version.name, before, {**after, "purge_after_us": purge_after_us}, plan)
 
 
+def _refuse_needed(book: Book, version: Version) -> None:
+    """Raises Refused if other versions came from it, or a job is to start from it."""
+    children = [child.name for child in book.versions.children(version.name) if not child.deleted_at_us]
+    if children:
+        raise Refused(f"{', '.join(children)} came from {version.name}", "Delete those first, or leave this one.")
+    for job in book.jobs.jobs.values():
+        if job.state not in OVER and version.name in (job.config.from_version, job.consolidate):
+            raise Refused(f"job {job.id} needs {version.name}", "Wait until it has ended, or leave this version.")
+
+
 def _perform_delete(book: Book, operation: Operation) -> list[Event]:
-    after = json.loads(operation.after)
-    deleted = VersionDeleted(purge_after_us=after["purge_after_us"])
-    events = [Event(subject=f"version/{operation.target}", version_deleted=deleted)]
-    return events + _move_latest(book, after["latest"])
+    """Judged anew: since it was asked for, a training may have ended, and another job been queued."""
+    version = _living(book, operation.target)
+    _refuse_needed(book, version)
+    deleted = VersionDeleted(purge_after_us=json.loads(operation.after)["purge_after_us"])
+    events = [Event(subject=f"version/{version.name}", version_deleted=deleted)]
+    if book.versions.latest == version.name:
+        events += _move_latest(book, _next_latest(book, version.name))
+    return events
 
 
 def _undo_delete(book: Book, operation: Operation) -> list[Event]:
     version = book.versions.get(operation.target)
-    events = []
-    if version and version.deleted_at_us:
-        events.append(Event(subject=f"version/{operation.target}", version_restored=VersionRestored()))
-    return events + _move_latest(book, json.loads(operation.before)["latest"])
+    if version is None or not version.deleted_at_us:
+        return []
+    restored = [Event(subject=f"version/{version.name}", version_restored=VersionRestored())]
+    was_latest = json.loads(operation.before)["latest"] == version.name
+    # Unless a training has ended since: its version is the latest then.
+    back = was_latest and book.versions.latest == _next_latest(book, version.name)
+    return restored + (_move_latest(book, version.name) if back else [])
 
 
 def _move_latest(book: Book, name: str) -> list[Event]:
@@ -159,6 +175,8 @@ def _perform_rollback(book: Book, operation: Operation) -> list[Event]:
 
 
 def _undo_rollback(book: Book, operation: Operation) -> list[Event]:
+    if book.versions.latest != operation.target:
+        return []
     return _move_latest(book, json.loads(operation.before)["latest"])
 
 
@@ -207,10 +225,6 @@ def _propose_consolidation(book: Book, asked: OperationRequest, about: Circumsta
     return Proposal(version.name, before, {"merged": version.name}, plan)
 
 
-def _undo_consolidation(book: Book, operation: Operation) -> list[Event]:
-    return _move_latest(book, json.loads(operation.before)["latest"])
-
-
 def _propose_config(book: Book, asked: OperationRequest, about: Circumstances) -> Proposal:
     if about.config_change is None:
         raise Invalid("no new config was given", "Give it as a file: guessbook config set FILE")
@@ -238,7 +252,7 @@ def _nothing(book: Book, operation: Operation) -> list[Event]:
 KINDS: dict[str, Kind] = {
     "delete-version": Kind("pre_deletion", _propose_delete, _perform_delete, _undo_delete),
     "rollback": Kind("pre_rollback", _propose_rollback, _perform_rollback, _undo_rollback),
-    "consolidate": Kind("pre_consolidation", _propose_consolidation, _nothing, _undo_consolidation),
+    "consolidate": Kind("pre_consolidation", _propose_consolidation, _nothing, _nothing),
     "switch-base-model": Kind("pre_base_model_switch", _propose_switch, _perform_switch, _undo_switch),
     "change-config": Kind("pre_config_change", _propose_config, _nothing, _nothing),
     "prune-backups": Kind("pre_prune", _propose_prune, _nothing, _nothing),

@@ -5,7 +5,7 @@ besides: the newest sound one, the one made before an operation that can still b
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from guessbook.projections.book import Book
@@ -13,12 +13,14 @@ from guessbook.proto.safety_pb2 import Backup
 from guessbook.store.config import Keep
 
 
-def prunable(book: Book, keep: Keep, zone: tzinfo = UTC) -> list[tuple[str, str]]:
-    """(place, backup) of all that may go, oldest first. Days, ISO weeks and months are those of `zone`."""
+def prunable(
+    book: Book, keep: Keep, zone: tzinfo = UTC, places: Collection[str] | None = None
+) -> list[tuple[str, str]]:
+    """(place, backup) of all that may go, oldest first. Days, ISO weeks and months are those of `zone`. `places`: those that can be reached; None: all."""
     referred = needed(book)
     by_place: dict[str, list[Backup]] = defaultdict(list)
     for backup in book.backups.by_place.values():
-        if not backup.pruned_at_us:
+        if not backup.pruned_at_us and (places is None or backup.place in places):
             by_place[backup.place].append(backup)
     return [
         (place, backup.id)

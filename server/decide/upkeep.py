@@ -1,6 +1,6 @@
 """What is due by the clock: the daily backup, a drill, versions whose term in the trash is over. Pure: the time is told."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from guessbook.projections.book import Book
@@ -21,6 +21,7 @@ def backup_due(book: Book, config: BackupConfig, now_us: int) -> bool:
     if not book.datasets.by_sha256:
         return False
     daily = [(one.at_us, name) for name, one in book.backups.started.items() if one.kind == DAILY]
+    daily = [(at_us, name) for at_us, name in daily if at_us <= now_us + HOUR_US]  # not those of a clock that was ahead
     if not daily:
         return True
     last_us, name = max(daily)
@@ -47,26 +48,39 @@ def drill_due(book: Book, config: BackupConfig, now_us: int) -> Backup | None:
     return newest if since + config.drill_days * 24 * 3600 * 1_000_000 <= now_us else None
 
 
-def referred(book: Book) -> set[str]:
-    """The SHA-256 of every artifact that something in the book still needs. A purged version needs nothing any more."""
+def referred(book: Book, but: Collection[str] = ()) -> set[str]:
+    """The SHA-256 of every artifact that something in the book still needs. A purged version needs nothing any more, and neither do those in `but`."""
     needed = set(book.datasets.by_sha256)
     needed |= {job.dataset for job in book.jobs.jobs.values()} | {
         job.config.held_out for job in book.jobs.jobs.values()
     }
     needed |= {kept.run.report for kept in book.runs.by_id.values()}
     for version in book.versions.versions:
-        if not version.purged:
+        if not version.purged and version.name not in but:
             needed |= {file.sha256 for file in version.files}
     return needed
 
 
 def purges(book: Book, now_us: int) -> list[Event]:
-    """The versions whose term in the trash is over."""
-    return [
-        Event(subject=f"version/{version.name}", version_purged=VersionPurged(files=version.files))
+    """The versions whose term in the trash is over, and which a sound backup holds that was made after the term, at least a day ago.
+
+    So a clock that jumped ahead destroys nothing, and neither does a server without backups.
+    """
+    made = max(
+        (one.created_at_us for one in book.backups.sound() if one.created_at_us + 24 * HOUR_US <= now_us), default=0
+    )
+    over = [
+        version
         for version in book.versions.versions
-        if version.deleted_at_us and not version.purged and version.purge_after_us <= now_us
+        if version.deleted_at_us and not version.purged and version.purge_after_us <= made
     ]
+    needed = referred(book, {version.name for version in over})
+    events = []
+    for version in over:
+        # Only what nothing else refers to: what is named here is looked for by nobody any more, no backup either.
+        files = [file for file in version.files if file.sha256 not in needed]
+        events.append(Event(subject=f"version/{version.name}", version_purged=VersionPurged(files=files)))
+    return events
 
 
 def garbage(book: Book) -> Iterator[File]:

@@ -20,6 +20,7 @@ from durability import (
     dropped_acks,
     full_disk,
     fuzz,
+    guarded_crashes,
     kills,
     power_cuts,
     subscription_cuts,
@@ -38,6 +39,7 @@ ATTACKS: dict[str, Callable[[Path, int], Result]] = {
     "subscriptions": lambda folder, seed: subscription_cuts.attack(folder, 1000, seed),
     "fuzz": lambda folder, seed: fuzz.attack(folder, 100_000, seed),
     "backups": lambda folder, seed: backups.attack(folder, 20, seed),
+    "guarded": lambda folder, seed: guarded_crashes.attack(folder, 0, seed),
 }
 DISK_ROUNDS = 10
 

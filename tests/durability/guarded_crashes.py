@@ -9,6 +9,7 @@ import shutil
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 from durability import strace
@@ -38,6 +39,7 @@ CALLS = ("fdatasync", "fsync", "rename", "unlink")
 TARGETS = {"delete-version": "v2", "rollback": "v1", "switch-base-model": "mine", "consolidate": "v2"}
 ARGUMENTS = {"change-config": NEW_CONFIG}
 PATIENCE_S = 60.0
+UNHARMED = "nothing was killed"
 
 Kill = tuple[str, str, int]  # the kind of operation, the call, its how manieth of a thread it is
 
@@ -63,6 +65,8 @@ def attack(folder: Path, rounds: int, seed: int) -> Result:
         result.add(found)
         if found.unharmed:
             shutil.rmtree(home, ignore_errors=True)
+    if all(reached == UNHARMED for _, reached in outcomes):
+        result.failures.append("nothing was killed")
     result.note = "".join(
         f"\n  {kind}, {reached}: {', '.join(f'{ended} {count}' for ended, count in sorted(ends.items()))}"
         for (kind, reached), ends in outcomes.items()
@@ -146,7 +150,7 @@ def _round(home: Path, kill: Kill) -> tuple[str, str, Result]:
     if not died:
         server.kill()
     before = events_of(server.home)
-    reached = _reached(before) if died else "a backup's process was killed" if _hit(home) else "no call was hit"
+    reached = _reached(before) if died else "a backup's process was killed" if _hit(home) else UNHARMED
     healed = ServerProcess(home).start()
     with _merging(healed, kind), healed.client() as book:
         ended = _ended(healed, book)
@@ -170,7 +174,7 @@ def _hit(home: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _merging(server: ServerProcess, kind: str) -> "contextlib.Generator[None]":
+def _merging(server: ServerProcess, kind: str) -> Iterator[None]:
     """A trainer that answers the job of a consolidation, as long as the server is there."""
     if kind != "consolidate":
         yield

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from durability import bit_flips, dropped_acks, full_disk, kills, power_cuts, strace, syscall_faults
+from durability import bit_flips, dropped_acks, full_disk, guarded_crashes, kills, power_cuts, strace, syscall_faults
 from durability.ledger import Ledger, Result, batch, compare, table
 from durability.seeds import seed
 
@@ -52,6 +52,13 @@ def test_every_event_is_stored_once_when_acknowledgements_are_dropped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _assert_clean(dropped_acks.attack(tmp_path, 30, seed(capsys, "dropped acknowledgements")))
+
+
+def test_a_guarded_operation_that_is_killed_ends_and_leaves_the_old_state_or_the_new(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strace.require()
+    _assert_clean(guarded_crashes.attack(tmp_path, 4, seed(capsys, "guarded operations")))
 
 
 def test_the_ledger_counts_what_is_wrong() -> None:

@@ -1,7 +1,7 @@
 """Whatever fails at a place of backups, the operation that needs one is refused: it says which place, nothing was changed, and earlier backups are whole."""
 
 import asyncio
-import shutil
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,15 +100,12 @@ def test_a_bit_that_flipped_in_a_copied_file(
     assert delete(book, versions[1]).stage == OPERATION_STAGE_COMPLETED
 
 
-@pytest.mark.parametrize("after", [0, 3, 7, 12])
-def test_an_s3_that_fails_midway(
-    server: ServerProcess, book: Guessbook, versions: tuple[str, str], after: int
-) -> None:
+@pytest.mark.parametrize("after", [3, 9])
+def test_an_s3_that_fails_midway(server: ServerProcess, book: Guessbook, versions: tuple[str, str], after: int) -> None:
     with S3Server() as s3:
         use(server, s3.url, {**s3.options, "config_kwargs": {"retries": {"max_attempts": 1}}})
         earlier = book.create_backup()
         assert not earlier.problems
-        # A new file, so that there is something to send.
         seen = 0
 
         def fails(method: str, path: str) -> bool:
@@ -158,8 +155,9 @@ def test_a_disk_that_is_full_or_read_only(tmp_path: Path, fault: str) -> None:
         if fault == "full":
             trainer.version(book, "three", parent=one, content=bytes(range(256)) * 8192)
         trainer.close()
-    inside = ["sh", "-c", f"{mounts[fault]} && exec \"$@\"", "sh"]
-    broken = ServerProcess(tmp_path / "home", wrapper=[*full_disk.NAMESPACE, *inside])
+    inside = ["sh", "-c", f'{mounts[fault]} && exec "$@"', "sh"]
+    user = [] if os.geteuid() == 0 else ["--map-root-user"]
+    broken = ServerProcess(tmp_path / "home", wrapper=["unshare", "--mount", *user, *inside])
     with broken, broken.client() as book:
         assert_refused(book, two)
     with healthy, healthy.client() as book:
@@ -168,14 +166,14 @@ def test_a_disk_that_is_full_or_read_only(tmp_path: Path, fault: str) -> None:
 
 
 def test_a_clock_that_jumps(server: ServerProcess, book: Guessbook, versions: tuple[str, str]) -> None:
-    """Ten years forth, and back: the trash is kept, since no backup was made after its term, and nothing is done twice."""
+    """Ten years forth, and right again: the trash is kept, since no backup was made after its term, and nothing is done twice."""
     assert delete(book, versions[1]).stage == OPERATION_STAGE_COMPLETED
     server.stop()
     asyncio.run(_jump(server))
     server.start()
     restored = book.restore_version(versions[1]).version
-    assert [server.home.artifacts / file.sha256[:2] / file.sha256 for file in restored.files]
-    assert Artifacts(server.home.artifacts).is_whole(restored.files[0].sha256)
+    artifacts = Artifacts(server.home.artifacts)
+    assert all(artifacts.is_whole(file.sha256) for file in restored.files)
 
 
 async def _jump(server: ServerProcess) -> None:
@@ -188,8 +186,7 @@ async def _jump(server: ServerProcess) -> None:
         daily = [one for one in live.book.backups.by_place.values() if one.kind == "daily"]
         assert [one.sound for one in daily] == [True]
         position = live.book.position
-        for now in (now_us(), now_us() - 10 * YEAR_US):
-            await upkeep.look(now)
+        await upkeep.look(now_us())
         assert live.book.position == position
     finally:
         live.close()

@@ -226,3 +226,31 @@ def test_old_backups_are_pruned_and_what_others_need_stays(
         assert book.verify_backup(backup.id).backups[0].sound
     assert book.drill_backup().backups[0].drilled_at_us
     assert len(book.backups(pruned=True).backups) == 4
+
+
+def test_what_came_meanwhile_is_not_undone(server: ServerProcess, book: Guessbook, trainer: ScriptedTrainer) -> None:
+    """A training ends between the request and the commit that deletes: its version stays the latest, and keeps its parent."""
+    one = trainer.version(book, "one")
+    two = trainer.version(book, "two")
+    asked = book.request_operation("delete-version", two, reason="x").operation
+    three = trainer.version(book, "three", parent=one)
+    for answer in book.subscribe(asked.position, [f"operation/{asked.id}"]):
+        if any(event.WhichOneof("body") in ENDS for event in answer.events):
+            break
+    assert book.operations(id=asked.id).operations[0].stage == OPERATION_STAGE_COMPLETED
+    assert next(version.name for version in book.versions().versions if version.latest) == three
+    with pytest.raises(Rejected, match="came from"):
+        book.request_operation("delete-version", one, reason="x")
+
+
+def test_a_broken_config_is_mended_by_hand_and_stops_nothing_else(
+    server: ServerProcess, book: Guessbook, trainer: ScriptedTrainer
+) -> None:
+    trainer.version(book, "one")
+    server.home.config.write_bytes(b"\xff\xfe")
+    with pytest.raises(Rejected, match="not UTF-8"):
+        book.request_operation("rollback", "v1", reason="x")
+    assert book.status().completed == 1
+    server.home.config.write_text("trash_days: 1\n")
+    with pytest.raises(Rejected, match="the latest already"):
+        book.request_operation("rollback", "v1", reason="x")

@@ -33,9 +33,14 @@ class Remote:
     def place(self, sealer: Sealer | None = None) -> Place:
         return Place(self.url, self.options, sealer)
 
+    def files(self) -> tuple[Any, str]:
+        options = {name: value for name, value in self.options.items() if name != "known_hosts"}
+        files, root = fsspec.core.url_to_fs(self.url, **options)
+        return files, root
+
     def contents(self) -> list[bytes]:
         """All that lies there, as whoever owns the place can read it."""
-        files, root = fsspec.core.url_to_fs(self.url, **self.options)
+        files, root = self.files()
         return [files.cat_file(path) for path in files.find(root)]
 
 
@@ -135,13 +140,23 @@ def test_a_folder_or_bucket_that_is_not_there_is_not_made(remote: Remote, data: 
 
 def test_a_flipped_bit_at_the_place_is_named(remote: Remote, data: Data) -> None:
     made = make(data, remote.place())
-    files, root = fsspec.core.url_to_fs(remote.url, **remote.options)
+    files, root = remote.files()
     [victim] = [path for path, info in files.find(root, detail=True).items() if info["size"] == len(QUESTIONS)]
     content = bytearray(files.cat_file(victim))
     content[len(content) // 2] ^= 16
     files.pipe_file(victim, bytes(content))
     [problem] = backup.verify(remote.place(), made)
     assert victim.rpartition("/")[2] in problem
+
+
+def test_an_ssh_server_that_nobody_knows_gets_nothing(tmp_path: Path) -> None:
+    sftp_server.require()
+    with SftpServer(tmp_path) as sftp:
+        known_hosts = Path(sftp.options["known_hosts"])
+        known_hosts.write_text(known_hosts.read_text().replace("127.0.0.1", "127.0.0.2"))
+        with pytest.raises(BackupFailed, match=r"the key of .* is not in .*known_hosts"):
+            Place(sftp.url, sftp.options)
+        assert not list(sftp.place.iterdir())
 
 
 def test_a_place_that_can_not_be_reached_is_named() -> None:

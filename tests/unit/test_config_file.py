@@ -7,7 +7,6 @@ import pytest
 from guessbook.store import config
 
 FULL = """
-base_model: smollm2
 trash_days: 10
 backup:
   at: "04:30"
@@ -26,7 +25,7 @@ backup:
 
 def test_a_full_config() -> None:
     found = config.parse(FULL)
-    assert (found.base_model, found.trash_days, found.backup.at) == ("smollm2", 10, "04:30")
+    assert (found.trash_days, found.backup.at) == (10, "04:30")
     assert found.backup.keep == config.Keep(3, 2, 1)
     assert [place.name for place in found.backup.places] == ["disk", "cloud"]
     assert found.backup.places[1].offsite
@@ -48,6 +47,8 @@ def test_nothing_means_the_defaults(tmp_path: Path) -> None:
         ("backup: {keep: {daily: 0}}", r"backup\.keep\.daily must be at least 1"),
         ("backup: {places: [{name: a}]}", r"backup\.places\[0\] needs a url"),
         ("backup: {places: {a: b}}", r"backup\.places must be a list"),
+        ("backup: {places: [{name: local, url: x}]}", "means another place"),
+        ('backup: {places: [{name: a, url: x, offsite: "no"}]}', r"offsite must be true or false"),
         ("backup: {places: [{name: a, url: x}, {name: a, url: y}]}", "the same name"),
         ("trash_days: -1", "trash_days must be"),
         ("trash_days: true", "trash_days must be"),
@@ -68,11 +69,20 @@ def test_a_bad_file_names_itself(tmp_path: Path) -> None:
         config.read(path)
 
 
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(config.BadConfig, match="not UTF-8"):
+        config.read(path)
+
+
 def test_secrets_are_not_shown() -> None:
     shown = str(config.told(config.parse(FULL))) + config.masked(FULL)
     assert "hunter2" not in shown
     assert "abc" not in shown
-    assert "https://example.org" in shown
+    assert "example.org" not in shown  # which options are secret, nobody knows here
+    with_password = "backup: {places: [{name: a, url: 'sftp://anna:hunter2@host/path'}]}"
+    assert "hunter2" not in str(config.told(config.parse(with_password))) + config.masked(with_password)
 
 
 def test_it_is_replaced_as_a_whole(tmp_path: Path) -> None:

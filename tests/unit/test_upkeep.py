@@ -64,10 +64,17 @@ def test_a_failed_one_is_tried_again_after_an_hour() -> None:
     assert upkeep.backup_due(book, ZURICH, at("2026-11-22T04:00"))
 
 
-def test_a_clock_set_back_makes_none_due_and_summer_time_neither_skips_nor_doubles() -> None:
+def test_a_clock_that_was_ahead_stops_no_backup() -> None:
+    """What was made while it was ahead doesn't count once it is right again; and what is made then counts."""
     book = filled()
-    begun(book, at("2026-11-22T03:00"))
-    assert not upkeep.backup_due(book, ZURICH, at("2026-11-01T12:00"))
+    begun(book, at("2036-11-22T03:00"))
+    assert upkeep.backup_due(book, ZURICH, at("2026-11-22T12:00"))
+    begun(book, at("2026-11-22T12:00"))
+    assert not upkeep.backup_due(book, ZURICH, at("2026-11-22T12:01"))
+    assert upkeep.backup_due(book, ZURICH, at("2026-11-23T03:00"))
+
+
+def test_summer_time_neither_skips_nor_doubles() -> None:
     night = BackupConfig(at="02:30", timezone="Europe/Zurich")
     book = filled()
     begun(book, at("2026-03-28T02:30"))
@@ -99,7 +106,10 @@ def test_the_trash_is_emptied_after_its_term() -> None:
         Version(name="b", deleted_at_us=1, purge_after_us=101),
         Version(name="c"),
     ]
-    assert [event.subject for event in upkeep.purges(book, 100)] == ["version/a"]
+    assert not list(upkeep.purges(book, 10 * DAY))  # the clock may have jumped
+    begun(book, 100)
+    assert not list(upkeep.purges(book, 100 + DAY - 1))
+    assert [event.subject for event in upkeep.purges(book, 100 + DAY)] == ["version/a"]
 
 
 @given(
