@@ -248,7 +248,10 @@ class Methods:
         only_held_out: bool = False,
         indices: Sequence[int] = (),
     ) -> Call[history_pb2.ListExamplesResponse]:
-        """A page of examples with their state and latest guess. `matching` of `total` tells what the filter leaves."""
+        """A page of examples with their state and latest guess. `matching` of `total` tells what the filter leaves.
+
+        It ends at about 4 MB, so that of long examples there are fewer than `limit`: go on by as many as there are.
+        """
         request = history_pb2.ListExamplesRequest(
             run=run,
             at=at,

@@ -32,6 +32,11 @@ class SafetyMethods(Methods):
         return Call(self._safety.RequestOperation, request)
 
     @remote
+    def abort_operation(self, id: str, *, reason: str) -> Call[safety_pb2.OperationResponse]:
+        """Ends an operation that waits for a trainer; what it is about stays as it was."""
+        return Call(self._safety.AbortOperation, safety_pb2.AbortOperationRequest(id=id, reason=reason))
+
+    @remote
     def operations(
         self, at: history_pb2.At | None = None, *, since_us: int = 0, actor: str = "", id: str = ""
     ) -> Call[safety_pb2.ListOperationsResponse]:

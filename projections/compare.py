@@ -16,6 +16,7 @@ from guessbook.proto.history_pb2 import (
     CHANGE_FIXED,
     CHANGE_STILL_RIGHT,
     CHANGE_STILL_WRONG,
+    EXAMPLE_STATE_UNSPECIFIED,
     ChangeCount,
     ComparedExample,
     CompareRequest,
@@ -47,10 +48,24 @@ class _Side:
 
     @property
     def seen(self) -> Slots:
-        return np.flatnonzero(~np.isnan(self.snapshot.last_loss))
+        # Not told from the loss: one that was seen may be no number.
+        return np.flatnonzero(self.snapshot.state != EXAMPLE_STATE_UNSPECIFIED)
+
+    @property
+    def trained_seen(self) -> int:
+        """How many of `seen`, the first ones, are trained on."""
+        return int(np.searchsorted(self.seen, self.table.evolution.trained_slots))
 
     def losses(self, slots: Slots) -> Floats:
         return self.snapshot.last_loss[slots]
+
+    def places(self, slots: Slots) -> NDArray[np.int64]:
+        """Where the examples are in their file, be it that of the trained ones or the held-out one."""
+        index, behind = self.table.evolution.tracked[slots].astype(np.int64), self.table.evolution.held_out_from
+        return np.where(index < behind, index, index - behind)
+
+    def id(self, slot: int) -> str:
+        return self.table.texts(int(self.table.evolution.tracked[slot])).id
 
 
 def compare(book: Book, request: CompareRequest) -> CompareResponse:
@@ -58,7 +73,8 @@ def compare(book: Book, request: CompareRequest) -> CompareResponse:
     before, after = _side(book, request.before, "before"), _side(book, request.after, "after")
     before_slots, after_slots = _in_both(before, after)
     change = _CHANGE[before.snapshot.correct[before_slots].astype(int), after.snapshot.correct[after_slots].astype(int)]
-    moved = after.losses(after_slots) - before.losses(before_slots)
+    with np.errstate(invalid="ignore"):  # of two infinite losses
+        moved = after.losses(after_slots) - before.losses(before_slots)
     chosen = np.flatnonzero(_wanted(request, change, (before, before_slots), (after, after_slots)))
     same = np.isin(change[chosen], (CHANGE_STILL_WRONG, CHANGE_STILL_RIGHT))
     chosen = chosen[np.lexsort((-np.abs(moved[chosen]), same))]
@@ -99,20 +115,26 @@ def _row(before: _Side, after: _Side, before_slot: int, after_slot: int, change:
 
 
 def _in_both(before: _Side, after: _Side) -> tuple[Slots, Slots]:
-    """The slots, in either, of the examples that both have seen, by their index in `after`. They are the same if their ids are."""
-    ours, theirs = after.seen, before.seen
-    rows = after.table.evolution.tracked[ours]
-    if _same_examples(before.table, after.table):
-        others = before.table.evolution.tracked[theirs]
-        _, in_after, in_before = np.intersect1d(rows, others, assume_unique=True, return_indices=True)
+    """The slots, in either, of the examples that both have seen, by their index in `after`.
+
+    An id is unique within its file only, so those that are trained on and those that are held out are matched apart.
+    """
+    same_trained = before.table.trained is after.table.trained
+    same_held_out = before.table.held_out is after.table.held_out
+    trained = _matched(before, after, *(side.seen[: side.trained_seen] for side in (before, after)), same=same_trained)
+    held = _matched(before, after, *(side.seen[side.trained_seen :] for side in (before, after)), same=same_held_out)
+    return np.concatenate([trained[0], held[0]]), np.concatenate([trained[1], held[1]])
+
+
+def _matched(before: _Side, after: _Side, theirs: Slots, ours: Slots, *, same: bool) -> tuple[Slots, Slots]:
+    """Of these slots those of the same examples: by their place in the file if it is the same one, else by their ids."""
+    if same:
+        places = after.places(ours), before.places(theirs)
+        _, in_after, in_before = np.intersect1d(*places, assume_unique=True, return_indices=True)
         return theirs[in_before], ours[in_after]
-    slot_of = {before.table.texts(int(before.table.evolution.tracked[slot])).id: int(slot) for slot in theirs}
-    found = np.array([slot_of.get(after.table.texts(int(row)).id, -1) for row in rows], dtype=np.intp)
+    slot_of = {before.id(slot): slot for slot in theirs.tolist()}
+    found = np.array([slot_of.get(after.id(slot), -1) for slot in ours.tolist()], dtype=np.intp)
     return found[found >= 0], ours[found >= 0]
-
-
-def _same_examples(one: RunTable, other: RunTable) -> bool:
-    return one.trained is other.trained and one.held_out is other.held_out
 
 
 def _wanted(request: CompareRequest, change: NDArray[np.uint8], *sides: tuple[_Side, Slots]) -> Flags:
@@ -131,14 +153,18 @@ def _side(book: Book, stage: Stage, name: str) -> _Side:
     if kind is None:
         raise Unknown(f"nothing is named as `{name}`", "Name a version, a run, or a run and a step.")
     if kind == "version":
-        return _at_step(_table(book, _run_of(book, stage.version)), None)
+        return _at_step(_table(book, _trained_run(book, stage.version)), None)
     if kind == "run":
         return _at_step(_table(book, stage.run), None)
     return _at_step(_table(book, stage.run_step.run), stage.run_step.step)
 
 
-def _run_of(book: Book, name: str) -> str:
+def _trained_run(book: Book, name: str) -> str:
+    """The run that trained a version. A consolidated one was merged and not trained: it stands for the one it was made of."""
     version = book.versions.find(name)
+    while version and version.HasField("consolidation"):
+        name = version.parent
+        version = book.versions.get(name)
     if version is None:
         names = [version.name for version in reversed(book.versions.versions)]
         raise Unknown(f"there is no version {name}", _listed("versions", names))

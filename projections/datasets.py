@@ -8,6 +8,16 @@ from guessbook.projections.text_column import CodedColumn, TextColumn
 from guessbook.proto import events_pb2 as events
 from guessbook.proto.events_pb2 import Event
 
+TEXT_LIMIT = (
+    16 * 1024
+)  # characters of a prompt, an answer or a category; of a longer one the log has the beginning, and CUT
+CUT = "…"
+
+
+def is_cut(text: str) -> bool:
+    """Whether the log has only the beginning of a text."""
+    return len(text) == TEXT_LIMIT + len(CUT) and text.endswith(CUT)
+
 
 @dataclass
 class Examples:

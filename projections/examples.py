@@ -13,6 +13,8 @@ from guessbook.proto.history_pb2 import Example, ListExamplesRequest, ListExampl
 
 PAGE = 100
 PAGE_LIMIT = 1000
+PAGE_BYTES = 4_000_000  # of the examples of one answer; a client takes 16 MiB
+STRIP_BYTES = 10  # of one snapshot in an example's strips: a state and a loss
 
 
 class UnknownSort(ValueError):
@@ -20,7 +22,10 @@ class UnknownSort(ValueError):
 
 
 def page(book: Book, request: ListExamplesRequest) -> ListExamplesResponse | None:
-    """A page of a run's examples under a filter. None: no such run. Raises UnknownSort, Unknown."""
+    """A page of a run's examples under a filter. None: no such run. Raises UnknownSort, Unknown.
+
+    It has at most `limit` examples and ends early at about PAGE_BYTES: who wants more goes on by as many as there are.
+    """
     table = RunTable.of(book, request.run)
     if table is None:
         return None
@@ -64,32 +69,45 @@ def _visits(run: RunEvolution, example: int) -> list[Visit]:
 
 
 def _examples(table: RunTable, rows: Rows) -> list[Example]:
-    views = [_example(table, int(row)) for row in rows]
+    """The first of these that PAGE_BYTES hold, at least one."""
+    views = _fitting(table, rows)
     tracked = {view.index: view for view in views if view.tracked}
     if not tracked:
         return views
     slots = table.evolution.slots(list(tracked))
     _tell_strips(table, list(tracked.values()), slots)
     for view, slot in zip(tracked.values(), slots.tolist(), strict=True):
-        latest = table.last_seen(slot)
-        if latest:
-            view.latest.CopyFrom(latest)
+        if view.HasField("latest"):
             _tell_learning(table, view, slot)
     _tell_presentations(table, tracked)
     return views
 
 
+def _fitting(table: RunTable, rows: Rows) -> list[Example]:
+    views: list[Example] = []
+    size = 0
+    for row in rows.tolist():
+        view = _example(table, row)
+        size += view.ByteSize() + STRIP_BYTES * len(table.evolution.snapshots)
+        if views and size > PAGE_BYTES:
+            break
+        views.append(view)
+    return views
+
+
 def _example(table: RunTable, row: int) -> Example:
     texts = table.texts(row)
+    slot = table.evolution.slot(row)
     return Example(
         index=row,
         id=texts.id,
         prompt=texts.prompt,
         expected=texts.expected,
         category=texts.category,
-        tracked=table.evolution.slot(row) is not None,
+        tracked=slot is not None,
         held_out=row >= table.evolution.held_out_from,
         cut=row in table.evolution.cut,
+        latest=None if slot is None else table.last_seen(slot),
     )
 
 

@@ -4,6 +4,7 @@ Why the thresholds are where they are: docs/evolution.md, "Insights".
 """
 
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,20 +26,28 @@ WORTH_DROPPING_LEAST = 5
 def forgotten(watched: Watched, unexplained: NDArray[np.bool_]) -> list[Insight]:
     """One insight an interval between snapshots in which examples were forgotten (Toneva et al. 2019); first where most are still wrong.
 
-    An interval is left out if all that it took came back, unless that was a tenth of what was right. `unexplained` marks the columns to look at.
+    An interval begins at the last snapshot that found its examples right, not at one that only measured them. It is left out if all that it took
+    came back, unless that was a tenth of what was right. `unexplained` marks the columns to look at.
     """
     found = []
-    for before in range(len(watched.snapshots) - 1):
-        lost = np.flatnonzero(unexplained & watched.correct[before] & ~watched.correct[before + 1])
+    for before, after, lost in _losses(watched, unexplained):
         # Of an example that was forgotten more than once only the last time is why it is wrong now.
-        wrong = np.logical_not(watched.correct[before + 1 :, lost].any(axis=0))
+        wrong = np.logical_not(watched.correct[after:, lost].any(axis=0))
         if wrong.any() or len(lost) >= max(DIP_LEAST, DIP * watched.correct[before].sum()):
-            found.append((int(wrong.sum()), _forgotten_at(watched, before, lost, wrong)))
+            found.append((int(wrong.sum()), _forgotten_in(watched, before, after, lost, wrong)))
     return [insight for _, insight in sorted(found, key=lambda pair: -pair[0])]
 
 
-def _forgotten_at(watched: Watched, before: int, lost: Columns, wrong: NDArray[np.bool_]) -> Insight:
-    after = before + 1
+def _losses(watched: Watched, unexplained: NDArray[np.bool_]) -> Iterator[tuple[int, int, Columns]]:
+    """The intervals, each as the numbers of its two snapshots, and the columns that were right at the first and wrong at the second."""
+    for after in range(1, len(watched.snapshots)):
+        lost = np.flatnonzero(unexplained & watched.correct[after - 1] & ~watched.correct[after])
+        begun = watched.judged_before[after, lost]
+        for before in np.unique(begun).tolist():
+            yield before, after, lost[begun == before]
+
+
+def _forgotten_in(watched: Watched, before: int, after: int, lost: Columns, wrong: NDArray[np.bool_]) -> Insight:
     rise = watched.loss[after, lost] - watched.loss[before, lost]
     ordered = lost[np.lexsort((-rise, ~wrong))]
     column_of = {int(watched.index[column]): int(column) for column in ordered}
@@ -52,7 +61,7 @@ def _forgotten_at(watched: Watched, before: int, lost: Columns, wrong: NDArray[n
         "forgotten",
         watched.texts,
         column_of,
-        lambda index: _what_became(watched, before, column_of[index]),
+        lambda index: _what_became(watched, before, after, column_of[index]),
         sentence=f"{what}; {still}.",
         evidence=f"{len(lost):,} of {watched.correct[before].sum():,} that were right then. {_trained_between(watched, visits)}",
         advice="Look at what was trained just before. Mix the forgotten ones in again, or lower the learning rate.",
@@ -62,8 +71,7 @@ def _forgotten_at(watched: Watched, before: int, lost: Columns, wrong: NDArray[n
     return insight
 
 
-def _what_became(watched: Watched, before: int, column: int) -> str:
-    after = before + 1
+def _what_became(watched: Watched, before: int, after: int, column: int) -> str:
     again = np.flatnonzero(watched.correct[after:, column])
     later = f"right again at step {watched.step[after + again[0]]:,}" if len(again) else "not right since"
     figures = f"loss {watched.loss[before, column]:.2f} → {watched.loss[after, column]:.2f}"
@@ -89,7 +97,8 @@ def learned_long_ago(watched: Watched) -> Insight | None:
     if not len(early) or len(watched.step) - early[-1] < SETTLED:
         return None
     since = int(early[-1])
-    columns = np.flatnonzero(watched.correct[since:].all(axis=0))
+    judged = watched.judged[since:].sum(axis=0) >= SETTLED
+    columns = np.flatnonzero(watched.correct[since:].all(axis=0) & judged)
     if len(columns) < max(WORTH_DROPPING_LEAST, WORTH_DROPPING * len(watched.slot)):
         return None
     columns = columns[np.argsort(watched.loss[-1, columns], kind="stable")]

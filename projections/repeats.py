@@ -4,7 +4,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-from guessbook.projections.datasets import Examples
+from guessbook.projections.datasets import Examples, is_cut
 from guessbook.projections.insight import counted, quoted, tell
 from guessbook.proto.history_pb2 import Insight
 
@@ -73,10 +73,11 @@ def _answers(texts: Examples, group: list[int]) -> list[list[int]]:
 
 
 def _by(rows: Iterable[tuple[int, str]]) -> Iterable[list[int]]:
-    """Indices by their plain texts, in the order they came."""
+    """Indices by their plain texts, in the order they came; those of cut texts are left out, as only their beginnings are known."""
     groups: dict[str, list[int]] = defaultdict(list)
     for index, text in rows:
-        groups[plain(text)].append(index)
+        if not is_cut(text):
+            groups[plain(text)].append(index)
     return groups.values()
 
 

@@ -18,8 +18,8 @@ SHOWN_WORDS = 8
 
 
 def never_right(watched: Watched) -> NDArray[np.bool_]:
-    """Marks columns that were trained on often enough and were wrong at every snapshot."""
-    return ~watched.correct.any(axis=0) & (watched.presentations >= PRESENTATIONS_NEEDED)
+    """Marks columns that were wrong at every snapshot, and were judged after they were trained on often enough."""
+    return ~watched.correct.any(axis=0) & watched.had_chance(PRESENTATIONS_NEEDED)
 
 
 def never_learned(watched: Watched, wrong: NDArray[np.bool_]) -> Insight | None:
@@ -32,7 +32,7 @@ def never_learned(watched: Watched, wrong: NDArray[np.bool_]) -> Insight | None:
         int(watched.index[column]): int(column) for column in columns[np.argsort(-now[columns], kind="stable")]
     }
     falling = int((watched.snapshots[-1].state[watched.slot[columns]] == EXAMPLE_STATE_IMPROVING).sum())
-    judged = int((times >= PRESENTATIONS_NEEDED).sum())
+    judged = int(watched.had_chance(PRESENTATIONS_NEEDED).sum())
 
     def detail(index: int) -> str:
         column = column_of[index]
@@ -45,7 +45,7 @@ def never_learned(watched: Watched, wrong: NDArray[np.bool_]) -> Insight | None:
         column_of,
         detail,
         sentence=f"{counted(len(columns), 'example was', 'examples were')} never right.",
-        evidence=f"{len(columns):,} of {judged:,} that were trained on at least {PRESENTATIONS_NEEDED} times; {falling:,} still improve. "
+        evidence=f"{len(columns):,} of {judged:,} that were trained on at least {PRESENTATIONS_NEEDED} times and judged after that; {falling:,} still improve. "
         f"Their median loss went from {np.median(first[columns]):.2f} to {np.median(now[columns]):.2f}.",
         advice=_what_helps(len(columns), falling, judged),
     )
@@ -64,7 +64,8 @@ def _what_helps(wrong: int, falling: int, judged: int) -> str:
 
 def memorised(watched: Watched, unexplained: NDArray[np.bool_]) -> tuple[Insight | None, NDArray[np.intp]]:
     """Columns whose expected answer the model knows, its beginning given, and doesn't give freely; the lowest loss first."""
-    known = unexplained & ~watched.judged_by_loss
+    known = unexplained & ~watched.judged_by_loss & watched.had_chance(PRESENTATIONS_NEEDED)
+    known &= watched.guessed[-KNOWN_SNAPSHOTS:].all(axis=0)
     for snapshot in watched.snapshots[-KNOWN_SNAPSHOTS:]:
         known &= ~snapshot.correct[watched.slot] & (snapshot.loss[watched.slot] < watched.run.learned_loss)
         known &= snapshot.token_accuracy[watched.slot] >= KNOWN_ACCURACY

@@ -25,10 +25,16 @@ def trend(snapshots: Sequence[SnapshotColumns], slots: int) -> str:
     both = np.flatnonzero(before.seen[:slots] & now.seen[:slots])
     if not len(both):
         return ""
+    finite_before, finite = np.isfinite(before.loss[both]), np.isfinite(now.loss[both])
+    if (finite_before & ~finite).any():
+        return "worse"
     gained = int((now.correct & ~before.correct)[both].sum())
     lost = int((before.correct & ~now.correct)[both].sum())
     if abs(gained - lost) > SURE * np.sqrt(gained + lost):  # McNemar 1947
         return "learning" if gained > lost else "worse"
+    both = both[finite_before & finite]
+    if not len(both):
+        return "steady"
     change = now.loss[both].astype(np.float64) - before.loss[both]
     error = change.std() / np.sqrt(len(change))
     if abs(change.mean()) > max(SURE * error, MOVED * before.loss[both].mean()):

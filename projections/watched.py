@@ -57,6 +57,19 @@ class Watched:
         return np.array([snapshot.guessed[self.slot] for snapshot in self.snapshots])
 
     @cached_property
+    def judged(self) -> NDArray[np.bool_]:
+        """Where a snapshot found out whether the example is right; elsewhere `correct` is as it was before."""
+        return self.guessed | self.judged_by_loss
+
+    @cached_property
+    def judged_before(self) -> NDArray[np.intp]:
+        """Per snapshot, the number of the last one before it that found the example right; the one just before where none is known."""
+        numbers = np.arange(len(self.snapshots))[:, None]
+        right = np.maximum.accumulate(np.where(self.judged & self.correct, numbers, -1), axis=0)
+        before = np.vstack([np.full_like(right[:1], -1), right[:-1]])
+        return np.where(before < 0, numbers - 1, before)
+
+    @cached_property
     def judged_by_loss(self) -> NDArray[np.bool_]:
         """Plain text: its guess is not compared with anything."""
         return self.run.judged_by_loss[self.slot]
@@ -72,6 +85,20 @@ class Watched:
         seen = np.bincount(self.visited(-1, int(self.step[-1])), minlength=len(self.texts.ids))
         return seen[self.index]
 
+    def had_chance(self, presentations: int) -> NDArray[np.bool_]:
+        """Marks columns that a snapshot judged after they were trained on so often."""
+        times, found, after = np.zeros(len(self.texts.ids), dtype=np.intp), np.zeros(len(self.slot), dtype=np.bool_), -1
+        for number, step in enumerate(self.step.tolist()):
+            times += np.bincount(self.visited(after, step), minlength=len(times))
+            found |= self.judged[number] & (times[self.index] >= presentations)
+            after = step
+        return found
+
+    @cached_property
+    def _trained(self) -> NDArray[np.uint32]:
+        """The examples that were trained on, in order."""
+        return self.run.visit_example.rows()
+
     def visited(self, after: int, until: int) -> NDArray[np.uint32]:
         """The examples trained on in the steps after one and up to another, in order, each as often as it was."""
         steps, ends = self.run.step.rows(), self.run.visits_until.rows()
@@ -79,8 +106,7 @@ class Watched:
             int(np.searchsorted(steps, bound, side="right")) if bound >= 0 else 0 for bound in (after, until)
         )
         start, end = (int(ends[number - 1]) if number else 0 for number in (first, last))
-        visits: NDArray[np.uint32] = self.run.visit_example.rows()[start:end]
-        return visits
+        return self._trained[start:end]
 
     def guess(self, snapshot: int, column: int) -> str:
         """At a snapshot, by its number; -1 is the last one."""

@@ -29,7 +29,7 @@ from guessbook.proto.safety_pb2 import (
 )
 from guessbook.server.decide.jobs import Decision
 from guessbook.server.decide.operations import KINDS, Circumstances, Proposal, request
-from guessbook.server.decide.rejection import Rejection
+from guessbook.server.decide.rejection import Invalid, Missing, Refused, Rejection
 from guessbook.server.live_book import LiveBook
 
 AS_IT_WAS = "Everything is as it was."
@@ -92,6 +92,24 @@ class Guarded:
             return Operation(kind=asked.kind, target=proposal.target, reason=asked.reason, actor=actor), plan
         self._start(identity)
         return self._live.book.operations.by_id[identity], plan
+
+    async def abort(self, identity: str, actor: str, reason: str) -> Operation:
+        """Ends an operation that waits for a trainer, which may never come. Raises Missing, Refused, Invalid."""
+        operation = self._live.book.operations.by_id.get(identity)
+        if operation is None:
+            raise Missing(f"there is no operation {identity!r}", "`guessbook audit` lists them.")
+        if not reason.strip():
+            raise Invalid("a reason is needed: it is what the audit shows for ever", "Say why, with --reason.")
+        if operation.kind != "consolidate" or operation.stage != OPERATION_STAGE_BACKED_UP:
+            raise Refused(f"operation {identity} doesn't wait for a trainer", "It ends by itself, or has ended.")
+        task = self._tasks.get(identity)
+        if task:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        operation = self._live.book.operations.by_id[identity]
+        if operation.stage == OPERATION_STAGE_BACKED_UP:
+            await self._undo(operation, CannotGoOn(f"{actor} ended it: {reason.strip()}", ""))
+        return self._live.book.operations.by_id[identity]
 
     def resume(self) -> None:
         """Goes on with what was under way when the process ended."""

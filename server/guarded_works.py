@@ -11,13 +11,15 @@ from guessbook.projections.book import Book
 from guessbook.proto.events_pb2 import (
     ConfigChanged,
     Event,
+    JobFailed,
     LatestMoved,
     Priority,
     TrainingConfig,
 )
-from guessbook.proto.history_pb2 import JOB_STATE_COMPLETED, JOB_STATE_FAILED, Version
+from guessbook.proto.history_pb2 import JOB_STATE_FAILED, Version
 from guessbook.proto.safety_pb2 import Operation
 from guessbook.server.decide.jobs import Decision, queue
+from guessbook.server.decide.operations import OVER
 from guessbook.server.guarded import AS_IT_WAS, CannotGoOn
 from guessbook.server.live_book import LiveBook, now_us
 from guessbook.server.version_folders import VersionFolders
@@ -194,7 +196,7 @@ class Consolidated:
         if not operation.job:
             await self.live.decide(operation.actor, lambda book: _queued(book, operation))
         job = self.live.book.operations.by_id[operation.id].job
-        while self.live.book.jobs.jobs[job].state not in (JOB_STATE_COMPLETED, JOB_STATE_FAILED):
+        while self.live.book.jobs.jobs[job].state not in OVER:
             await self.live.fold.moved()
         ended = self.live.book.jobs.jobs[job]
         if ended.state == JOB_STATE_FAILED:
@@ -234,9 +236,13 @@ class Consolidated:
         return [Event(subject=f"version/{version.name}", latest_moved=moved)], told
 
     async def undo(self, operation: Operation) -> str:
-        return (
-            "The adapter is as it was, and so is latest."  # a merged version that was recorded stays without being it
-        )
+        """A merged version that was recorded all the same stays, without being the latest."""
+        job = self.live.book.jobs.jobs.get(operation.job)
+        if job and job.state not in OVER:
+            failed = JobFailed(error="the consolidation that it was for is over", hint="`guessbook audit` tells why.")
+            event = Event(subject=f"job/{job.id}", correlation=f"operation/{operation.id}", job_failed=failed)
+            await self.live.decide(operation.actor, lambda book: Decision("", "", [event]))
+        return "The adapter is as it was, and so is latest."
 
     def _made(self, run: str) -> Version:
         name = self.live.book.versions.name_of_run.get(run, "")

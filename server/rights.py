@@ -41,6 +41,7 @@ RIGHTS: dict[str, _Roles] = {
     "/guessbook.v1.History/Compare": ANYONE,
     "/guessbook.v1.History/ListInsights": ANYONE,
     "/guessbook.v1.Safety/RequestOperation": RULING,
+    "/guessbook.v1.Safety/AbortOperation": RULING,
     "/guessbook.v1.Safety/RestoreVersion": RULING,
     "/guessbook.v1.Safety/NoteVersion": STEERING,
     "/guessbook.v1.Safety/AddBaseModel": RULING,

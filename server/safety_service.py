@@ -51,6 +51,12 @@ class SafetyService(SafetyServicer):
             now_us=now_us(), trash_days=config.trash_days, prunable=chosen, config_change=change
         )
 
+    async def AbortOperation(
+        self, request: safety_pb2.AbortOperationRequest, context: Context
+    ) -> safety_pb2.OperationResponse:
+        ended = await self._guarded.abort(request.id, actor_of(context), request.reason)
+        return safety_pb2.OperationResponse(operation=ended)
+
     async def RestoreVersion(self, request: safety_pb2.VersionCommand, context: Context) -> safety_pb2.VersionResponse:
         return await self._version(context, request.version, lambda book: versions.restore(book, request.version))
 

@@ -130,8 +130,8 @@ class Assignment:
         record: Callable[[Event], None],
     ) -> Snapshots:
         budget = Budget(spent_s=self.progress.snapshots_s, trained_s=self.progress.trained_s)
-        run, seed = self.lease.run, self.config.seed
-        return Snapshots(model, encoder, tracked, run, record, judge=judge, budget=budget, seed=seed)
+        run, seed, correct = self.lease.run, self.config.seed, self.past.correct
+        return Snapshots(model, encoder, tracked, run, record, judge=judge, budget=budget, seed=seed, correct=correct)
 
     @property
     def last_checkpoint(self) -> Path:

@@ -112,7 +112,7 @@ class Daemon:
         if job.consolidate:
             self._consolidate(lease)
             return
-        past = self._until_answered(lambda: read_past(self._book, lease.run))
+        past = self._until_answered(lambda: read_past(self._book, lease.run, lease.resume_step))
         orders = Orders(job, self.leaving)
         assignment = Assignment(lease, past, self.home, orders, self._producer.record, self._check)
         with Subscription(self.address, [f"job/{job.id}"], head + 1, orders.apply, self._token):

@@ -51,17 +51,15 @@ class ForwardLosses:
     `reason`: why there are no losses of single examples, as soon as that is known.
     """
 
-    _looking: "WeakKeyDictionary[torch.nn.Module, ForwardLosses]" = WeakKeyDictionary()
-
     def __init__(self, model: torch.nn.Module) -> None:
         self.reason = ""
         self._passes: list[_Pass] = []
         self._losses: list[Tensor] = []
         self._held_passes = self._held_tokens = 0
         for module in model.modules():
-            if older := self._looking.pop(module, None):
+            if older := _looking.pop(module, None):
                 older.close()
-        self._looking[model] = self
+        _looking[model] = self
         self._handle = model.register_forward_hook(self._look, with_kwargs=True)
 
     def close(self) -> None:
@@ -123,6 +121,9 @@ class ForwardLosses:
         self._passes.append(
             _Pass(input_ids, inputs.get("attention_mask"), inputs.get("position_ids"), labels, nll.detach())
         )
+
+
+_looking: "WeakKeyDictionary[torch.nn.Module, ForwardLosses]" = WeakKeyDictionary()
 
 
 def _next_token_losses(output: Mapping[str, Any], labels: Tensor) -> Tensor | None:

@@ -20,6 +20,7 @@ CHUNK_EXAMPLES = 256
 CHUNK_BYTES = 512 * 1024
 GUESS_BYTES = 64 * 1024
 LEARNED_LOSS = 0.5  # nats; for plain text, where no exact form exists
+UNLEARNED = 1.2  # so many times that, and plain text that was learned is so no longer
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Tracked:
 
 @dataclass(frozen=True)
 class Observation:
-    """`guess`: None where the example was only measured; `correct` is then that of the guess before.
+    """`guess`: None where the example was only measured; unless its loss decides, `correct` is then that of the guess before.
 
     `kept`: so many characters of the guess before begin this one.
     """
@@ -53,21 +54,30 @@ class Observation:
 
 @dataclass(frozen=True)
 class Judge:
-    """Whether an observation is right: by the job's scorer, and for plain text, where no exact form exists, by its loss."""
+    """Whether an observation is right: by the job's scorer, and for plain text, where no exact form exists, by its loss.
+
+    The log's views decide the same (docs/evolution.md, "States").
+    """
 
     scorer: Scorer = match
     learned_loss: float = LEARNED_LOSS
 
-    def right(self, tracked: Tracked, guess: Guess, expectation: Expectation) -> bool:
+    def right(self, tracked: Tracked, guess: Guess | None, expectation: Expectation, *, before: bool) -> bool:
+        """`before`: whether the example was right at its last observation."""
         example = tracked.example
         if not example.prompt and not example.turns:
-            return expectation.loss < self.learned_loss
-        return self.scorer(guess.text, example.expected)
+            bound = (UNLEARNED if before else 1.0) * self.learned_loss
+            (recorded,) = half_precision([expectation.loss])
+            return bool(np.float32(recorded) < np.float32(bound))
+        return before if guess is None else self.scorer(guess.text, example.expected)
 
 
 @dataclass
 class LastGuesses:
-    """Each example's last guess in this run, as far as this process has recorded it: by the example's index."""
+    """Each example's last guess in this run, as far as this process has recorded it: by the example's index.
+
+    `correct` begins with what the log knows of a run that is taken up again.
+    """
 
     text: dict[int, str] = field(default_factory=dict)  # as it was recorded
     tokens: dict[int, npt.NDArray[np.int32]] = field(default_factory=dict)
@@ -81,14 +91,15 @@ class LastGuesses:
     def observe(self, judge: Judge, tracked: Tracked, guess: Guess | None, expectation: Expectation) -> Observation:
         """One more observation, which is from now on the last of its example."""
         index = tracked.example.index
+        right = judge.right(tracked, guess, expectation, before=self.correct.get(index, False))
+        self.correct[index] = right
         if guess is None:
-            return Observation(tracked, None, expectation, self.correct.get(index, False))
+            return Observation(tracked, None, expectation, right)
         text, before = shown(guess.text), self.text.get(index, "")
         kept = len(before) if text.startswith(before) else same_beginning(before, text)
         self.text[index] = text
         self.tokens[index] = np.array(guess.tokens, dtype=np.int32)
-        self.correct[index] = judge.right(tracked, guess, expectation)
-        return Observation(tracked, guess, expectation, self.correct[index], kept)
+        return Observation(tracked, guess, expectation, right, kept)
 
     def forget_texts(self) -> None:
         """What was recorded last is not sure: the next guesses are recorded whole."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from guessbook.clients.client import Guessbook
+from guessbook.proto.history_pb2 import Run
 
 
 @dataclass
@@ -26,10 +27,11 @@ class Past:
     started: bool = False
     has_version: bool = False  # it was trained to its end, and only its job was not told so
     progress: Progress = field(default_factory=Progress)
+    correct: dict[int, bool] = field(default_factory=dict)  # by example: whether it was right when it was last observed
 
 
-def read_past(book: Guessbook, run: str) -> Past:
-    """Asks the server. A run that has no event yet has no past."""
+def read_past(book: Guessbook, run: str, step: int = 0) -> Past:
+    """Asks the server, of a run that goes on from `step`. A run that has no event yet has no past."""
     if next(book.read(subjects=[f"run/{run}"], limit=1), None) is None:
         return Past()
     known = book.run(run)
@@ -49,4 +51,20 @@ def read_past(book: Guessbook, run: str) -> Past:
             trained_s=known.step * known.seconds_per_step,
             snapshots_s=sum(snapshot.seconds for snapshot in known.snapshots),
         ),
+        correct=_last_correct(book, known, step),
     )
+
+
+def _last_correct(book: Guessbook, run: Run, step: int) -> dict[int, bool]:
+    """Of each tracked example, as of the snapshots up to `step`; later ones are taken back. From step 0 all are looked at anew."""
+    kept = [snapshot for snapshot in run.snapshots if snapshot.step <= step]
+    if not step or not kept:
+        return {}
+    # A complete snapshot observed every example; one that failed later on, some.
+    whole = max((place for place, snapshot in enumerate(kept) if snapshot.complete), default=0)
+    steps = [snapshot.step for snapshot in kept[whole:]]
+    return {
+        index: one.correct
+        for part in book.observations(run.id, steps=steps)
+        for index, one in zip(part.example_index, part.observations, strict=True)
+    }

@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from peft import PeftModel
 
@@ -33,7 +33,8 @@ _Body = SnapshotStarted | SnapshotThinned | ExamplesObserved | SnapshotCompleted
 class Snapshots:
     """Takes snapshots of a run's tracked examples, the held-out ones included. `record` gets the events.
 
-    `budget` is asked and told of the time. `seed` decides whose turn it is where not all can be guessed.
+    `budget` is asked and told of the time. `seed` decides whose turn it is where not all can be guessed. `correct`: of a run that is taken up
+    again, which examples were right when they were last observed, by their index.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Snapshots:
         judge: Judge | None = None,
         budget: Budget | None = None,
         seed: int = 0,
+        correct: Mapping[int, bool] | None = None,
     ) -> None:
         self.model = model
         self.encoder = encoder
@@ -55,7 +57,7 @@ class Snapshots:
         self._judge = judge or Judge()
         self._subject = f"run/{run}"
         self._record = record
-        self._last = LastGuesses()
+        self._last = LastGuesses(correct=dict(correct or {}))
         self._examiner: Examiner | None = None
         self._turns = list(range(len(tracked)))  # the order in which examples are guessed where not all can be
         random.Random(seed).shuffle(self._turns)

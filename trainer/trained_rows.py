@@ -220,7 +220,8 @@ def _records(rows: Sequence[Any], places: Sequence[int], encoder: Encoder, *, na
     """The fields of the rows at these places that are text or chats."""
     for place in places:
         row = rows[place]
-        record = {name: _plain(value, encoder) for name, value in row.items() if _is_text(value)}
+        fields = row if isinstance(row, Mapping) else {}  # an empty line is a bad one, which is left out
+        record = {name: _plain(value, encoder) for name, value in fields.items() if _is_text(value)}
         yield {"id": _name(place), **record} if named and not {"id", "guid"} & record.keys() else record
 
 

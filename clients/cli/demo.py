@@ -21,6 +21,7 @@ from guessbook.clients.cli.output import complain, err, out, print_json, waiting
 from guessbook.clients.cli.parts import Parts, serving
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import Invalid, Rejected
+from guessbook.clients.example_page import example_page
 from guessbook.proto import events_pb2, history_pb2
 from guessbook.store.home import Home
 
@@ -114,7 +115,7 @@ def train(book: Guessbook, model: str, parts: Parts | None, console: Console) ->
 
 
 def all_trajectories(book: Guessbook, run: str) -> Iterator[history_pb2.Trajectory]:
-    for example in book.examples(run, limit=1000).examples:
+    for example in example_page(book, run, limit=1000).examples:
         yield book.trajectory(run, f"#{example.index}")
 
 

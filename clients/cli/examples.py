@@ -19,6 +19,7 @@ from guessbook.clients.cli.options import AsJson, AtOption, RunArgument
 from guessbook.clients.cli.output import out, show
 from guessbook.clients.cli.paging import Page
 from guessbook.clients.client import Guessbook
+from guessbook.clients.example_page import example_page
 
 SORTS = "index, loss, learned, change, state, regressed, forgetting, confidence, variability, presentations"
 
@@ -43,7 +44,8 @@ def examples(
     shown = Page(page, limit)
     states = filtering.wanted(state, without_state)
     with Guessbook() as book:
-        answer = book.examples(
+        answer = example_page(
+            book,
             run,
             at,
             states=states,

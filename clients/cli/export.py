@@ -45,6 +45,10 @@ def export(
         selection = Selection(book, run, at, Filter(states, search, category, held_out))
         total = selection.total()
         written = write(selection, format, output, force=force)
+    if selection.incomplete and format is not Format.TRAINING_SET:
+        many = selection.incomplete
+        told = "1 snapshot that is not whole is" if many == 1 else f"{many} snapshots that are not whole are"
+        err.print(f"{told} left out: a snapshot that failed, or goes on, has only some of the examples", soft_wrap=True)
     if as_json:
         about = {"run": selection.run.id, "position": selection.at.position, "format": format.value, "path": output}
         print_json({**about, "examples": written.examples, "total": total, "observations": written.observations})

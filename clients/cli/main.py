@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from guessbook.clients.cli.abort import abort
 from guessbook.clients.cli.archive import archive
 from guessbook.clients.cli.audit import audit
 from guessbook.clients.cli.backup_create import create as create_backup
@@ -69,7 +70,7 @@ PANELS: dict[str, list[Callable[..., None]]] = {
     "Run": [demo, up, server, trainer, dashboard],
     "Train": [submit, queue, pause, resume, stop, snapshot, schedule],
     "Look": [status, runs, examples, example, insights, report, compare, export, replay, versions],
-    "Keep": [rollback, delete, restore_version, consolidate],
+    "Keep": [rollback, delete, restore_version, consolidate, abort],
     "Trust": [log, verify, prove, audit, archive, doctor],
 }
 

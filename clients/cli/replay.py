@@ -9,6 +9,7 @@ from guessbook.clients.cli import example_view, status_view, wording
 from guessbook.clients.cli.options import AsJson, RunArgument
 from guessbook.clients.cli.output import as_document, out, print_json
 from guessbook.clients.client import Guessbook
+from guessbook.clients.example_page import example_page
 from guessbook.proto import history_pb2
 
 
@@ -30,7 +31,7 @@ def replay(
         status = book.status(moment)
         then = history_pb2.At(position=status.position)  # one position for every answer below
         past = book.run(found.id, then)
-        page = book.examples(found.id, then, limit=limit)
+        page = example_page(book, found.id, then, limit=limit)
     if as_json:
         document = {"position": status.position, "recorded_at_us": status.recorded_at_us}
         print_json({**document, "run": as_document(past), **as_document(page)})

@@ -6,6 +6,7 @@ from guessbook.clients.async_client import AsyncGuessbook
 from guessbook.clients.connection import Address, Token
 from guessbook.clients.dashboard.view import View, at
 from guessbook.clients.errors import GuessbookError
+from guessbook.clients.example_page import example_page_async
 from guessbook.clients.subscription import AsyncSubscription
 from guessbook.proto.control_pb2 import CommandResponse
 from guessbook.proto.history_pb2 import ListExamplesResponse, ListJobsResponse, Run, Status, Steps, Trajectory
@@ -38,8 +39,8 @@ class Queries:
     async def examples(self, run: str, view: View, offset: int, limit: int) -> ListExamplesResponse:
         """A part of the list as `view` filters and sorts it."""
         states = () if view.state is None else (view.state,)
-        return await self._book.examples(
-            run, at(view.at), states=states, search=view.q, sort=view.sort, offset=offset, limit=limit
+        return await example_page_async(
+            self._book, run, at(view.at), states=states, search=view.q, sort=view.sort, offset=offset, limit=limit
         )
 
     async def trajectory(self, run: str, index: int, position: int | None) -> Trajectory:

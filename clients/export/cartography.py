@@ -20,8 +20,6 @@ def write(source: Source, folder: Path) -> int:
     """Writes `dynamics_epoch_N.jsonl` for the N-th whole snapshot, from 0 on; returns the number of observations."""
     count = epoch = 0
     for snapshot, observations in source.snapshots():
-        if not snapshot.complete:
-            continue  # every epoch must have the same examples
         with (folder / f"dynamics_epoch_{epoch}.jsonl").open("w", encoding="utf-8") as file:
             for seen in observations:
                 logits = list(two_logits(seen.observation.expected_probability))

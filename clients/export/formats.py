@@ -44,6 +44,10 @@ def export(selection: Selection, format: Format, target: str, *, force: bool = F
     if format is Format.CARTOGRAPHY:
         with destination.folder(target, cartography.FOLDER, force=force) as folder:
             source = selection.source()
+            if (
+                not selection.only_held_out
+            ):  # dynamics are of training; exam questions among them are there only if they were asked for
+                source = source.trained()
             return Written(len(source.texts), cartography.write(source, folder))
     with destination.file(target, force=force) as file:
         source = selection.source()

@@ -9,7 +9,7 @@ from guessbook.clients.export.source import Source, Texts
 from guessbook.clients.export.training_set import chosen, lines_of
 from guessbook.proto.history_pb2 import At, Example, ExampleState, ListExamplesResponse, Run
 
-PAGE = 1000  # examples asked for at once: the most that the server gives
+PAGE = 1000  # examples asked for at once: the most that the server gives; of long ones it gives fewer
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,15 @@ class Selection:
         name = book.run(run, at).id
         self.at = At(position=book.status(at).position)
         self.run: Run = book.run(name, self.at)
+
+    @property
+    def only_held_out(self) -> bool:
+        return self._wanted.only_held_out
+
+    @property
+    def incomplete(self) -> int:
+        """The run's snapshots that are not whole, which no export has."""
+        return sum(not snapshot.complete for snapshot in self.run.snapshots)
 
     def source(self) -> Source:
         """The tracked ones with their observations. Holds their texts; the observations stream."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from guessbook.clients.client import Guessbook
+from guessbook.clients.example_page import example_page
 from guessbook.proto.history_pb2 import (
     At,
     Example,
@@ -52,7 +53,7 @@ def gather(book: Guessbook, run: str = "latest", at: At | None = None) -> Materi
     found = book.run(run, moment)
     insights = book.insights(found.id, moment).insights
     examples, tracked = _examples(book, found, moment)
-    hardest = _hardest(book, found.id, moment, examples)
+    hardest = _hardest(book, found.id, moment)
     told = _distinct([*hardest, *(index for insight in insights for index in insight.example_index[:OF_EACH_INSIGHT])])
     return Material(
         status=status,
@@ -68,22 +69,26 @@ def gather(book: Guessbook, run: str = "latest", at: At | None = None) -> Materi
 
 def _examples(book: Guessbook, run: Run, moment: At) -> tuple[list[Example], int]:
     """The tracked examples that are trained on, or a sample of them in evenly spaced blocks; and how many there are."""
-    first = book.examples(run.id, moment, only_tracked=True, limit=BLOCK)
+    first = example_page(book, run.id, moment, only_tracked=True, limit=BLOCK)
     tracked = first.matching - run.held_out  # held-out examples are the last ones
     if tracked <= EXAMPLES_READ:
         offsets = range(BLOCK, tracked, BLOCK)
     else:
         blocks = EXAMPLES_READ // BLOCK
         offsets = range(tracked // blocks, tracked - BLOCK, tracked // blocks)
-    others = [book.examples(run.id, moment, only_tracked=True, offset=offset, limit=BLOCK) for offset in offsets]
+    others = [example_page(book, run.id, moment, only_tracked=True, offset=offset, limit=BLOCK) for offset in offsets]
     return [example for answer in [first, *others] for example in answer.examples if not example.held_out], tracked
 
 
-def _hardest(book: Guessbook, run: str, moment: At, examples: Iterable[Example]) -> list[int]:
-    """The trained examples with the highest loss now."""
-    page = book.examples(run, moment, only_tracked=True, sort="-loss", limit=BLOCK).examples
-    seen = [example for example in [*page, *examples] if example.HasField("latest") and not example.held_out]
-    return _distinct(example.index for example in sorted(seen, key=lambda example: -example.latest.loss))[:HARDEST]
+def _hardest(book: Guessbook, run: str, moment: At) -> list[int]:
+    """The trained examples with the highest loss now. Held-out ones may stand before them, however many, so it pages on."""
+    hardest: list[int] = []
+    matching, offset = 1, 0
+    while len(hardest) < HARDEST and offset < matching:
+        page = example_page(book, run, moment, only_tracked=True, sort="-loss", offset=offset, limit=BLOCK)
+        hardest += [one.index for one in page.examples if one.HasField("latest") and not one.held_out]
+        matching, offset = page.matching, offset + BLOCK
+    return hardest[:HARDEST]
 
 
 def _distinct(indices: Iterable[int]) -> list[int]:

@@ -1207,7 +1207,7 @@ class ListExamplesRequest(_message.Message):
     """index (default), loss, learned, change, state, regressed, forgetting, confidence, variability, presentations; a leading "-" turns it round"""
     offset: _builtins.int
     limit: _builtins.int
-    """0: 100"""
+    """0: 100. The reply may hold fewer, since it ends at about 4 MB: go on by as many as it holds"""
     only_tracked: _builtins.bool
     only_held_out: _builtins.bool
     @_builtins.property

@@ -190,6 +190,28 @@ class OperationResponse(_message.Message):
 Global___OperationResponse: _TypeAlias = OperationResponse  # noqa: Y015
 
 @_typing.final
+class AbortOperationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AbortOperationRequest: _TypeAlias = AbortOperationRequest  # noqa: Y015
+
+@_typing.final
 class VersionCommand(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -39,6 +39,11 @@ class SafetyStub:
                 request_serializer=guessbook_dot_proto_dot_safety__pb2.OperationRequest.SerializeToString,
                 response_deserializer=guessbook_dot_proto_dot_safety__pb2.OperationResponse.FromString,
                 _registered_method=True)
+        self.AbortOperation = channel.unary_unary(
+                '/guessbook.v1.Safety/AbortOperation',
+                request_serializer=guessbook_dot_proto_dot_safety__pb2.AbortOperationRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_safety__pb2.OperationResponse.FromString,
+                _registered_method=True)
         self.RestoreVersion = channel.unary_unary(
                 '/guessbook.v1.Safety/RestoreVersion',
                 request_serializer=guessbook_dot_proto_dot_safety__pb2.VersionCommand.SerializeToString,
@@ -97,6 +102,13 @@ class SafetyServicer:
     def RequestOperation(self, request, context):
         """Whatever destroys or replaces something goes one way: backup, verify, perform, check, or undo. Answers as soon as the request is durable, or, on a dry
         run, with what would happen; how it goes on is told by the events of its subject, and by ListOperations.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AbortOperation(self, request, context):
+        """Ends an operation that waits for a trainer; what it is about stays as it was. Every other one ends by itself.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -171,6 +183,11 @@ def add_SafetyServicer_to_server(servicer, server):
             'RequestOperation': grpc.unary_unary_rpc_method_handler(
                     servicer.RequestOperation,
                     request_deserializer=guessbook_dot_proto_dot_safety__pb2.OperationRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_safety__pb2.OperationResponse.SerializeToString,
+            ),
+            'AbortOperation': grpc.unary_unary_rpc_method_handler(
+                    servicer.AbortOperation,
+                    request_deserializer=guessbook_dot_proto_dot_safety__pb2.AbortOperationRequest.FromString,
                     response_serializer=guessbook_dot_proto_dot_safety__pb2.OperationResponse.SerializeToString,
             ),
             'RestoreVersion': grpc.unary_unary_rpc_method_handler(
@@ -250,6 +267,33 @@ class Safety:
             target,
             '/guessbook.v1.Safety/RequestOperation',
             guessbook_dot_proto_dot_safety__pb2.OperationRequest.SerializeToString,
+            guessbook_dot_proto_dot_safety__pb2.OperationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AbortOperation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.Safety/AbortOperation',
+            guessbook_dot_proto_dot_safety__pb2.AbortOperationRequest.SerializeToString,
             guessbook_dot_proto_dot_safety__pb2.OperationResponse.FromString,
             options,
             channel_credentials,

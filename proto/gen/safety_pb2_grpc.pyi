@@ -35,6 +35,8 @@ class SafetyStub:
     """Whatever destroys or replaces something goes one way: backup, verify, perform, check, or undo. Answers as soon as the request is durable, or, on a dry
     run, with what would happen; how it goes on is told by the events of its subject, and by ListOperations.
     """
+    AbortOperation: _grpc.UnaryUnaryMultiCallable[_safety_pb2.AbortOperationRequest, _safety_pb2.OperationResponse]
+    """Ends an operation that waits for a trainer; what it is about stays as it was. Every other one ends by itself."""
     RestoreVersion: _grpc.UnaryUnaryMultiCallable[_safety_pb2.VersionCommand, _safety_pb2.VersionResponse]
     """Takes a deleted version out of the trash."""
     NoteVersion: _grpc.UnaryUnaryMultiCallable[_safety_pb2.NoteVersionRequest, _safety_pb2.VersionResponse]
@@ -56,6 +58,8 @@ class SafetyAsyncStub(SafetyStub):
     """Whatever destroys or replaces something goes one way: backup, verify, perform, check, or undo. Answers as soon as the request is durable, or, on a dry
     run, with what would happen; how it goes on is told by the events of its subject, and by ListOperations.
     """
+    AbortOperation: _aio.UnaryUnaryMultiCallable[_safety_pb2.AbortOperationRequest, _safety_pb2.OperationResponse]  # type: ignore[assignment]
+    """Ends an operation that waits for a trainer; what it is about stays as it was. Every other one ends by itself."""
     RestoreVersion: _aio.UnaryUnaryMultiCallable[_safety_pb2.VersionCommand, _safety_pb2.VersionResponse]  # type: ignore[assignment]
     """Takes a deleted version out of the trash."""
     NoteVersion: _aio.UnaryUnaryMultiCallable[_safety_pb2.NoteVersionRequest, _safety_pb2.VersionResponse]  # type: ignore[assignment]
@@ -80,6 +84,14 @@ class SafetyServicer(metaclass=_abc_1.ABCMeta):
         """Whatever destroys or replaces something goes one way: backup, verify, perform, check, or undo. Answers as soon as the request is durable, or, on a dry
         run, with what would happen; how it goes on is told by the events of its subject, and by ListOperations.
         """
+
+    @_abc_1.abstractmethod
+    def AbortOperation(
+        self,
+        request: _safety_pb2.AbortOperationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_safety_pb2.OperationResponse, _abc.Awaitable[_safety_pb2.OperationResponse]]:
+        """Ends an operation that waits for a trainer; what it is about stays as it was. Every other one ends by itself."""
 
     @_abc_1.abstractmethod
     def RestoreVersion(

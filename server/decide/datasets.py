@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from guessbook.projections.book import Book
+from guessbook.projections.datasets import CUT, TEXT_LIMIT
 from guessbook.proto import events_pb2
 from guessbook.proto.events_pb2 import DatasetRegistered, DatasetRejected, Event, ExamplesRegistered
 from guessbook.server.decide.rejection import Invalid
@@ -10,7 +11,6 @@ from guessbook.store.dataset import Dataset, Example, LineError
 
 CHUNK_EXAMPLES = 512
 CHUNK_CHARACTERS = 128 * 1024  # at most 4 bytes each
-TEXT_LIMIT = 16 * 1024  # characters; the file's exact bytes are an artifact
 ERRORS_LISTED = 1000
 IDS_NAMED = 5  # missing ids that a message names
 
@@ -133,4 +133,5 @@ def _chunk(examples: Sequence[Example]) -> Sequence[Example]:
 
 
 def cut(text: str, limit: int = TEXT_LIMIT) -> str:
-    return text if len(text) <= limit else text[:limit] + "…"
+    """At most the text's beginning: the file's exact bytes are an artifact."""
+    return text if len(text) <= limit else text[:limit] + CUT

@@ -13,6 +13,7 @@ from server_process import ServerProcess
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import GuessbookError, Invalid, NotFound, Rejected
 from guessbook.proto.events_pb2 import Event
+from guessbook.proto.history_pb2 import JOB_STATE_FAILED
 from guessbook.proto.safety_pb2 import (
     OPERATION_STAGE_COMPLETED,
     OPERATION_STAGE_REFUSED,
@@ -254,3 +255,27 @@ def test_a_broken_config_is_mended_by_hand_and_stops_nothing_else(
     server.home.config.write_text("trash_days: 1\n")
     with pytest.raises(Rejected, match="the latest already"):
         book.request_operation("rollback", "v1", reason="x")
+
+
+def test_a_consolidation_that_no_trainer_takes_is_ended_and_holds_up_nothing(
+    book: Guessbook, trainer: ScriptedTrainer
+) -> None:
+    trainer.version(book, "one")
+    two = trainer.version(book, "two")
+    asked = book.request_operation("consolidate", "latest", reason="x").operation
+    with pytest.raises(Rejected, match="is under way"):
+        book.request_operation("delete-version", two, reason="x")
+    for answer in book.subscribe(asked.position, ["job/"]):
+        if any(event.job_queued.consolidate for event in answer.events):
+            break
+    with pytest.raises(Invalid, match="reason"):
+        book.abort_operation(asked.id, reason="")
+    ended = book.abort_operation(asked.id, reason="no trainer").operation
+    assert ended.stage == OPERATION_STAGE_UNDONE
+    assert "no trainer" in ended.error
+    job = next(job for job in book.jobs().jobs if job.consolidate)
+    assert job.state == JOB_STATE_FAILED
+    assert not book.lease(trainer.name, trainer.epoch).HasField("job")
+    assert carried_out(book, "delete-version", two).stage == OPERATION_STAGE_COMPLETED
+    with pytest.raises(Rejected, match="doesn't wait"):
+        book.abort_operation(asked.id, reason="again")
