@@ -42,7 +42,7 @@ def _losses(watched: Watched, unexplained: NDArray[np.bool_]) -> Iterator[tuple[
     """The intervals, each as the numbers of its two snapshots, and the columns that were right at the first and wrong at the second."""
     for after in range(1, len(watched.snapshots)):
         lost = np.flatnonzero(unexplained & watched.correct[after - 1] & ~watched.correct[after])
-        begun = watched.judged_before[after, lost]
+        begun = watched.last_right(after, lost)
         for before in np.unique(begun).tolist():
             yield before, after, lost[begun == before]
 

@@ -62,14 +62,6 @@ class Watched:
         return self.guessed | self.judged_by_loss
 
     @cached_property
-    def judged_before(self) -> NDArray[np.intp]:
-        """Per snapshot, the number of the last one before it that found the example right; the one just before where none is known."""
-        numbers = np.arange(len(self.snapshots))[:, None]
-        right = np.maximum.accumulate(np.where(self.judged & self.correct, numbers, -1), axis=0)
-        before = np.vstack([np.full_like(right[:1], -1), right[:-1]])
-        return np.where(before < 0, numbers - 1, before)
-
-    @cached_property
     def judged_by_loss(self) -> NDArray[np.bool_]:
         """Plain text: its guess is not compared with anything."""
         return self.run.judged_by_loss[self.slot]
@@ -85,9 +77,15 @@ class Watched:
         seen = np.bincount(self.visited(-1, int(self.step[-1])), minlength=len(self.texts.ids))
         return seen[self.index]
 
+    def last_right(self, before: int, columns: Columns) -> Columns:
+        """The numbers of the last snapshots before one that found each of some columns right; where none did, of the one just before."""
+        found = self.judged[:before, columns] & self.correct[:before, columns]
+        return before - 1 - np.argmax(found[::-1], axis=0)
+
     def had_chance(self, presentations: int) -> NDArray[np.bool_]:
         """Marks columns that a snapshot judged after they were trained on so often."""
-        times, found, after = np.zeros(len(self.texts.ids), dtype=np.intp), np.zeros(len(self.slot), dtype=np.bool_), -1
+        times = np.zeros(max(len(self.texts.ids), int(self._trained.max(initial=0)) + 1), dtype=np.intp)
+        found, after = np.zeros(len(self.slot), dtype=np.bool_), -1
         for number, step in enumerate(self.step.tolist()):
             times += np.bincount(self.visited(after, step), minlength=len(times))
             found |= self.judged[number] & (times[self.index] >= presentations)

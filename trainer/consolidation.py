@@ -27,10 +27,11 @@ from guessbook.store.home import Home
 from guessbook.trainer.base_model import BaseModel, load_base_model
 from guessbook.trainer.encoding import Encoded, Encoder
 from guessbook.trainer.errors import TrainingError
-from guessbook.trainer.merge_proof import Proof, probe, prove
+from guessbook.trainer.guess import Guesser
+from guessbook.trainer.merge_proof import TOKENS, Proof, probe, prove
 from guessbook.trainer.version import adapter_folder
 
-EXAMPLES = 16  # that the proof looks at
+EXAMPLES = 8  # that the proof looks at
 TOLERANCE = 2e-3  # of a logit; sums in another order make about a tenth of it on models of this size
 SHARD = "2GB"
 
@@ -88,9 +89,10 @@ class Consolidation:
     def _merge(self, base: BaseModel, encoder: Encoder, examples: list[Encoded], folder: Path) -> Proof:
         with adapter_folder(self.version, self._artifacts) as adapter:
             model = PeftModel.from_pretrained(base.model, adapter).eval()
-        adapted = probe(model, encoder, examples)
+        guesses = [guess.tokens for guess in Guesser(model, encoder).guess(examples, [TOKENS] * len(examples))]
+        adapted = probe(model, examples, guesses)
         with model.disable_adapter():
-            alone = probe(model, encoder, examples, guesses=False)
+            alone = probe(model, examples)
         self.merge(model).save_pretrained(folder, max_shard_size=SHARD)
         base.tokenizer.save_pretrained(folder)
         del model
@@ -98,7 +100,7 @@ class Consolidation:
         gc.collect()
         merged = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         merged.train(mode=False)
-        return prove(alone, adapted, probe(merged, encoder, examples), TOLERANCE)
+        return prove(alone, adapted, probe(merged, examples, guesses), TOLERANCE)
 
     def _store(self, folder: Path) -> list[File]:
         paths = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -5,30 +5,29 @@ Knows models and tokens; doesn't know how the merge was made.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from guessbook.trainer.encoding import Encoded, Encoder
+from guessbook.trainer.encoding import Encoded
 
-TOKENS = 32  # of each expected answer, and of each guess: their logits over the whole vocabulary are kept
+TOKENS = 16  # of each expected answer, and of each guess: their logits over the whole vocabulary are kept
 
-
-@dataclass(frozen=True)
-class Guessed:
-    """Greedy tokens, and by how much each was ahead of the next best one."""
-
-    tokens: tuple[int, ...]
-    lead: tuple[float, ...]
+Guess = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What one model says of some examples: logits over the expected tokens, float32 of shape (tokens, vocabulary) each, and guesses."""
+    """What one model says at each token of some answers: logits, float32 of shape (tokens, vocabulary) each.
 
-    logits: list[Tensor]
-    guesses: list[Guessed]
+    `expected`: along the expected answers. `guessed`: along what base and adapter guess; a model whose greedy guess this is too has its arg max there.
+    """
+
+    expected: list[Tensor]
+    guessed: list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -53,58 +52,40 @@ class Proof:
 
 
 @torch.no_grad()
-def probe(model: torch.nn.Module, encoder: Encoder, examples: Sequence[Encoded], *, guesses: bool = True) -> Probe:
+def probe(model: torch.nn.Module, examples: Sequence[Encoded], guesses: Sequence[Guess] = ()) -> Probe:
     """One example at a time, without padding, so that nothing but the weights makes a difference. The model must be in eval mode."""
-    device = next(model.parameters()).device
-    logits, guessed = [], []
-    for example in examples:
-        ids = torch.from_numpy(example.input_ids).long()[None].to(device)
-        start = example.prompt_length - 1
-        output = model(input_ids=ids, use_cache=False).logits[0]
-        logits.append(output[start : start + TOKENS].float().cpu())
-        if guesses:
-            guessed.append(_guess(model, encoder, ids[:, : example.prompt_length]))
-    return Probe(logits, guessed)
+    expected = [_logits(model, one, one.input_ids[one.prompt_length :][:TOKENS]) for one in examples]
+    guessed = [_logits(model, one, np.array(guess)) for one, guess in zip(examples, guesses, strict=False)]
+    return Probe(expected, guessed)
 
 
-def _guess(model: torch.nn.Module, encoder: Encoder, prompt: Tensor) -> Guessed:
-    """Decoded by hand: greedy, with the cache, and with the lead of each token."""
-    tokens: list[int] = []
-    lead: list[float] = []
-    cache, given = None, prompt
-    while len(tokens) < TOKENS:
-        output = model(input_ids=given, past_key_values=cache, use_cache=True)
-        cache = output.past_key_values
-        first, second = output.logits[0, -1].float().topk(2).values.tolist()
-        tokens.append(int(output.logits[0, -1].argmax()))
-        lead.append(first - second)
-        if tokens[-1] in encoder.stop_ids:
-            break
-        given = torch.tensor([[tokens[-1]]], device=prompt.device)
-    return Guessed(tuple(tokens), tuple(lead))
+def _logits(model: torch.nn.Module, example: Encoded, answer: NDArray[np.integer[Any]]) -> Tensor:
+    ids = torch.from_numpy(np.concatenate([example.prompt, answer])).long()[None]
+    output: Tensor = model(input_ids=ids.to(next(model.parameters()).device), use_cache=False).logits[0]
+    return output[example.prompt_length - 1 : -1].float().cpu()
 
 
 def prove(base: Probe, adapted: Probe, merged: Probe, tolerance: float) -> Proof:
     """`adapted`: base with adapter. `base` needs no guesses."""
-    same = sum(_same(*pair, tolerance) for pair in zip(adapted.guesses, merged.guesses, strict=True))
+    pairs = zip(adapted.guessed, merged.guessed, strict=True)
     return Proof(
-        examples=len(adapted.logits),
-        max_logit_difference=_difference(adapted, merged),
+        examples=len(adapted.expected),
+        max_logit_difference=_difference(adapted.expected + adapted.guessed, merged.expected + merged.guessed),
         tolerance=tolerance,
-        same_guesses=same,
-        difference_from_base=_difference(base, merged),
-        adapter_effect=_difference(base, adapted),
+        same_guesses=sum(_same(one, other, tolerance) for one, other in pairs),
+        difference_from_base=_difference(base.expected, merged.expected),
+        adapter_effect=_difference(base.expected, adapted.expected),
     )
 
 
-def _difference(one: Probe, other: Probe) -> float:
+def _difference(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
     """NaN where either has one: then nothing is proved."""
-    largest = torch.stack([(a - b).abs().max() for a, b in zip(one.logits, other.logits, strict=True)])
+    largest = torch.stack([(a - b).abs().max() for a, b in zip(one, other, strict=True)])
     return float("nan") if largest.isnan().any() else float(largest.max())
 
 
-def _same(one: Guessed, other: Guessed, tolerance: float) -> bool:
-    for a, b, lead in zip_longest(one.tokens, other.tokens, one.lead):
-        if a != b:
-            return lead is not None and lead <= 2 * tolerance
-    return True
+def _same(one: Tensor, other: Tensor, tolerance: float) -> bool:
+    """Whether both choose the same token at each place, but where the best two are so close that the tolerance decides."""
+    best = one.topk(2, dim=-1).values
+    decided = best[:, 0] - best[:, 1] > 2 * tolerance
+    return bool((one.argmax(dim=-1) == other.argmax(dim=-1))[decided].all())

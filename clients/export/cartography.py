@@ -18,8 +18,8 @@ SMALLEST = 1e-12  # a probability of 0 or 1 has no finite logit
 
 def write(source: Source, folder: Path) -> int:
     """Writes `dynamics_epoch_N.jsonl` for the N-th whole snapshot, from 0 on; returns the number of observations."""
-    count = epoch = 0
-    for snapshot, observations in source.snapshots():
+    count = 0
+    for epoch, (snapshot, observations) in enumerate(source.snapshots()):
         with (folder / f"dynamics_epoch_{epoch}.jsonl").open("w", encoding="utf-8") as file:
             for seen in observations:
                 logits = list(two_logits(seen.observation.expected_probability))
@@ -28,7 +28,6 @@ def write(source: Source, folder: Path) -> int:
                 more = {"step": snapshot.step, "correct": seen.observation.correct}
                 file.write(json.dumps({**line, **more}, ensure_ascii=False) + "\n")
                 count += 1
-        epoch += 1
     return count
 
 

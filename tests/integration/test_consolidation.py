@@ -87,7 +87,7 @@ def test_a_right_merge_passes_its_proof(tmp_path: Path, model_folder: Path, lora
     Consolidation(lease, version, home, events.append).carry_out()
     created = events[-1].version_created
     proof = created.consolidation
-    assert (created.parent, proof.examples, proof.same_guesses) == (version.name, 16, 16)
+    assert (created.parent, proof.examples, proof.same_guesses) == (version.name, 8, 8)
     assert proof.max_logit_difference <= proof.tolerance < proof.difference_from_base
     folder = tmp_path / "merged"
     for file in created.files:

@@ -145,6 +145,54 @@ def test_training_dynamics_are_a_folder_of_epochs(run: str, printed: Printed, tm
     guessbook(*words, "--force")
 
 
+def test_a_snapshot_that_failed_is_left_out_and_counted(
+    book: Guessbook, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = tmp_path / "facts.jsonl"
+    dataset.write_text("\n".join(LINES) + "\n")
+    book.submit(dataset, config=events_pb2.TrainingConfig(base_model="some/model", max_steps=20))
+    trainer = ScriptedTrainer(book, tmp_path / "scripted.spool")
+    trainer.take(total_steps=20, examples=3)
+    trainer.snapshot(0, ["Lyon", "5", "Kalium"], [False] * 3, [3.0, 2.0, 4.0])
+    started = events_pb2.SnapshotStarted(step=10, reason="schedule", examples=3)
+    observed = events_pb2.ExamplesObserved(
+        step=10,
+        example_index=[0],
+        guess=["Paris"],
+        loss=[0.5],
+        token_accuracy=[1.0],
+        correct=[True],
+        confidence=[0.5],
+        expected_probability=[0.5],
+    )
+    failed = events_pb2.SnapshotFailed(step=10, error="out of memory")
+    for body in ({"snapshot_started": started}, {"examples_observed": observed}, {"snapshot_failed": failed}):
+        trainer.producer.record(events_pb2.Event(subject=f"run/{trainer.run}", **body))  # type: ignore[arg-type]
+    assert trainer.producer.flush(20.0)
+    guessbook("export", trainer.run, "--format", "jsonl", "-o", "-")
+    told = capsys.readouterr()
+    assert {json.loads(line)["step"] for line in told.out.splitlines()} == {0}
+    assert "1 snapshot that is not whole is left out" in told.err
+    trainer.close()
+
+
+def test_long_examples_are_all_exported_and_listed(book: Guessbook, printed: Printed, tmp_path: Path) -> None:
+    text = "é" * 16_384  # two bytes each: 1,000 such examples are 64 MB, and an answer has at most 16
+    dataset = tmp_path / "long.jsonl"
+    lines = [json.dumps({"id": f"e{i}", "prompt": text, "completion": text}) for i in range(1000)]
+    dataset.write_text("\n".join(lines) + "\n")
+    book.submit(dataset, config=events_pb2.TrainingConfig(base_model="some/model", max_steps=20))
+    trainer = ScriptedTrainer(book, tmp_path / "scripted.spool")
+    trainer.take(total_steps=20, examples=1000)
+    target = tmp_path / "next.jsonl"
+    told = printed.text("export", trainer.run, "--format", "training-set", "-o", str(target))
+    assert told.startswith("1000 of 1000 examples")
+    assert target.read_bytes() == dataset.read_bytes()
+    listed = printed.document("examples", trainer.run, "--limit", "150", "--page", "2")
+    assert [one["id"] for one in listed["examples"]] == [f"e{i}" for i in range(150, 300)]
+    trainer.close()
+
+
 def test_an_export_of_the_past_is_as_of_then(run: str, book: Guessbook, printed: Printed, tmp_path: Path) -> None:
     position = book.run(run).snapshots[1].position
     words = ["--format", "jsonl", "-o", str(tmp_path / "then.jsonl"), "--at", str(position), "--state", "learned"]
@@ -195,6 +243,13 @@ def test_held_out_examples_are_exported_and_are_no_training_set(
     ]
     watched = printed.document("export", lease.run, "--format", "csv", "-o", str(tmp_path / "exam.csv"), "--held-out")
     assert (watched["examples"], watched["total"], watched["observations"]) == (1, 4, 1)
+    for option, exported in (
+        ((), 3),
+        (("--held-out",), 1),
+    ):  # training dynamics are of what is trained, unless asked otherwise
+        words = ["export", lease.run, "--format", "cartography", "-o", str(tmp_path / f"dynamics-{exported}"), *option]
+        answer = printed.document(*words)
+        assert (answer["examples"], answer["observations"]) == (exported, exported)
     guessbook("export", lease.run, "--format", "training-set", "-o", str(tmp_path / "next.jsonl"))
     assert (tmp_path / "next.jsonl").read_bytes() == dataset.read_bytes()
     trainer.close()

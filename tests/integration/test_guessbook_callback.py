@@ -25,7 +25,7 @@ from guessbook.clients.errors import Rejected
 from guessbook.proto.events_pb2 import TrainerConnected
 from guessbook.proto.history_pb2 import JOB_STATE_COMPLETED, JOB_STATE_FAILED, JOB_STATE_INTERRUPTED
 from guessbook.store.home import Home
-from guessbook.trainer import GuessbookCallback
+from guessbook.trainer import GuessbookCallback, trained_rows
 
 # Both are said by peft or trl, of transformers that is newer than what they were written for.
 pytestmark = [
@@ -151,6 +151,40 @@ def test_records_given_beside_a_chat_are_what_a_person_reads(
         assert (started.examples, started.held_out_examples, len(started.tracked)) == (12, 1, 12)
         assert [done.held_out for done in bodies(book, "snapshot_completed")] == [1, 1]
         assert book.run().held_out == 1
+
+
+def test_a_version_of_the_best_checkpoint_says_so(model: Path, server: ServerProcess, tmp_path: Path) -> None:
+    saving = {"save_strategy": "steps", "save_steps": 2, "eval_strategy": "steps", "eval_steps": 2}
+    best = {"load_best_model_at_end": True, "metric_for_best_model": "loss", "greater_is_better": True}
+    trainer = sft(model, tmp_path, [GuessbookCallback(home=server.home.root)], **saving, **best)
+    trainer.eval_dataset = trainer.train_dataset
+    trainer.train()  # its highest loss is at the beginning, so that is the best here
+    assert trainer.state.best_global_step == 2
+    with server.client() as book:
+        losses = {step.step: step.loss for step in bodies(book, "step_completed")}
+        (version,) = bodies(book, "version_created")
+        assert (version.steps, version.final_loss, version.final_accuracy) == (2, losses[2], -1.0)
+        assert version.baseline_accuracy >= 0
+        assert book.run().step == 6
+
+
+def test_of_too_many_rows_a_sample_is_recorded_and_all_are_trained(
+    model: Path,
+    server: ServerProcess,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(trained_rows, "MOST", 4)
+    trainer = plain(model, tmp_path, [GuessbookCallback(home=server.home.root)], collator(model))
+    with caplog.at_level(logging.WARNING):
+        trainer.train()
+    assert "of its rows 4 are recorded" in caplog.text
+    assert "not the rows of the training data" not in caplog.text
+    with server.client() as book:
+        steps = bodies(book, "step_completed")
+        assert sorted(index for step in steps for index in step.example_index) == [0, 1, 2, 3]
+        assert {one.id for one in book.examples().examples} < {f"row-{place}" for place in range(12)}
 
 
 def test_two_trainings_in_one_program_are_two_runs(model: Path, server: ServerProcess, tmp_path: Path) -> None:

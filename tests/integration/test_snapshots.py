@@ -136,6 +136,27 @@ def test_where_only_some_can_be_guessed_all_get_their_turn(
     assert set(turns.values()) == {2, 3}
 
 
+def test_a_run_that_is_taken_up_again_counts_what_was_right_before(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(event: Event) -> None:
+        if event.checkpoint_saved.step == 4:
+            raise Killed
+
+    def no_room(budget: Budget, limits: Limits, examples: int) -> Plan:
+        return Plan(0, budget.spent_s, 0.0, 0.0, "however long they take")
+
+    monkeypatch.setattr(Budget, "plan", no_room)
+    home, config, again = Home(tmp_path / "home"), tiny_config(snapshot_steps=[5]), Book()
+    with pytest.raises(Killed):
+        assign(home, model_folder, config, Book(kill)).carry_out()
+    resumed = assign(home, model_folder, config, again, resume_step=4)
+    resumed.past.correct = {2: True, 7: True, 8: False}
+    assert resumed.carry_out() == COMPLETED
+    completed = {done.step: (done.guessed, done.correct) for done in again.bodies("snapshot_completed")}
+    assert completed[5] == (0, 2)
+
+
 def test_what_is_kept_of_a_guess_is_put_in_front_again_by_the_fold(model_folder: Path, tmp_path: Path) -> None:
     home, whole = Home(tmp_path / "home"), Book()
     assert assign(home, model_folder, tiny_config(learning_rate=1e-3), whole).carry_out() == COMPLETED

@@ -1,5 +1,7 @@
 """Two stages side by side, against cases worked out by hand."""
 
+import math
+
 import pytest
 from made_events import DATASET, JOB, RUN, beginning, numbered, run_start, snapshot
 
@@ -135,3 +137,74 @@ def test_runs_with_nothing_in_common() -> None:
     book = book_fold.fold(numbered([*known, *apart], book.position + 1), book)
     answer = compare(book, CompareRequest(before=Stage(run=RUN), after=Stage(run="run-0003")))
     assert (answer.only_before, answer.only_after, answer.matching, len(answer.examples)) == (4, 1, 0, 0)
+
+
+def _with_held_out(run: str, held: list[str], trained: list[str] | None = None) -> list[Event]:
+    """A run that trains on e0 … e3, or on a dataset of its own with these ids, and holds out a file with those; all is wrong at step 0."""
+    letter = run[-1]
+    dataset, held_out = DATASET if trained is None else letter * 64, (letter + "f") * 32
+    events = [] if trained is None else _registered(dataset, trained)
+    events += _registered(held_out, held)
+    count = len(trained or range(4))
+    start = run_start(count, run=run, job=f"train_{run}", dataset=dataset)
+    start.run_started.held_out, start.run_started.held_out_examples = held_out, len(held)
+    seen = count + len(held)
+    return [*events, start, *snapshot(0, [1.0] * seen, [False] * seen, run=run)]
+
+
+def _registered(sha256: str, ids: list[str]) -> list[Event]:
+    count, subject = len(ids), f"dataset/{sha256}"
+    texts = e.ExamplesRegistered(id=ids, prompt=["?"] * count, expected=["!"] * count, category=[""] * count)
+    registered = e.DatasetRegistered(sha256=sha256, examples=count)
+    return [Event(subject=subject, dataset_registered=registered), Event(subject=subject, examples_registered=texts)]
+
+
+def test_a_held_out_example_is_not_the_trained_one_of_the_same_id() -> None:
+    """On the same data, then on other data, with a held-out file whose ids are those of the dataset."""
+    runs = [
+        *_with_held_out("run-0004", ["e1", "own"]),
+        *_with_held_out("run-0005", ["e3", "own"], trained=["e1", "e0"]),
+    ]
+    book = book_fold.fold(numbered([*beginning(4), *_alone(), *runs]))
+    answer = compare(book, CompareRequest(before=Stage(run=RUN), after=Stage(run="run-0004")))
+    assert [(row.id, row.index) for row in answer.examples] == [("e0", 0), ("e1", 1), ("e2", 2), ("e3", 3)]
+    assert _counts(answer) == {"fixed": 0, "broken": 4, "still_wrong": 0, "still_right": 0}
+    assert (answer.only_before, answer.only_after) == (0, 2)
+    back = compare(book, CompareRequest(before=Stage(run="run-0004"), after=Stage(run=RUN)))
+    assert (back.only_before, back.only_after, _counts(back)["fixed"]) == (2, 0, 4)
+    other = compare(book, CompareRequest(before=Stage(run="run-0004"), after=Stage(run="run-0005")))
+    assert [(row.id, row.index) for row in other.examples] == [("e1", 0), ("e0", 1), ("own", 3)]
+    assert (other.only_before, other.only_after) == (3, 1)
+
+
+def _alone() -> list[Event]:
+    return snapshot(0, [1.0] * 4, [True] * 4)
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_an_example_whose_loss_is_no_number_was_seen_all_the_same(loss: float) -> None:
+    events = [
+        *beginning(2),
+        *snapshot(0, [loss, 1.0], [True, True]),
+        *snapshot(10, [loss, 1.0], [False, True]),
+    ]
+    answer = compare(book_fold.fold(numbered(events)), CompareRequest(before=_step(0), after=_step(10)))
+    assert [(row.id, row.change) for row in answer.examples] == [("e0", h.CHANGE_BROKEN), ("e1", h.CHANGE_STILL_RIGHT)]
+    assert (answer.only_before, answer.only_after) == (0, 0)
+
+
+def test_a_consolidated_version_stands_for_the_one_that_was_trained() -> None:
+    book = _book()
+    trained = book.versions.versions[0].name
+    merged = e.VersionCreated(
+        slug="facts_merged",
+        parent=trained,
+        job="merge_1",
+        run="run-0009",
+        dataset=DATASET,
+        consolidation=e.Consolidation(version=trained),
+    )
+    book = book_fold.fold(numbered([Event(subject="run/run-0009", version_created=merged)], book.position + 1), book)
+    answer = compare(book, CompareRequest(before=_step(0), after=Stage(version="v002")))
+    assert answer.after == RunStep(run=RUN, step=10)
+    assert answer.matching == 4

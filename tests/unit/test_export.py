@@ -53,7 +53,7 @@ def part(step: int, observed: dict[int, Observation], places: list[int], *, comp
     )
 
 
-# Example 1 isn't exported; step 10 comes in two parts; example 2 gets worse at step 20, which is not whole yet.
+# Example 1 isn't exported; step 10 comes in two parts; example 2 gets worse at step 20.
 PARTS = [
     part(
         0,
@@ -62,8 +62,9 @@ PARTS = [
     ),
     part(10, {0: seen(10, "Paris", 0.25, correct=True, state=EXAMPLE_STATE_LEARNED, improved=True)}, [3]),
     part(10, {2: seen(10, "5", 1.5, state=EXAMPLE_STATE_NOT_LEARNED)}, [0]),
-    part(20, {2: seen(20, "5", 2.0, state=EXAMPLE_STATE_REGRESSED, guessed=False)}, [1], complete=False),
+    part(20, {2: seen(20, "5", 2.0, state=EXAMPLE_STATE_REGRESSED, guessed=False)}, [1]),
 ]
+FAILED = part(30, {2: seen(30, "6", 1.0)}, [1], complete=False)
 
 
 def source(parts: list[Observations] | None = None, texts: dict[int, Texts] | None = None) -> Source:
@@ -147,6 +148,19 @@ def test_json_is_an_array_of_snapshots_in_their_form() -> None:
     assert [one["metadata"] for one in start["examples"]] == [untrained, untrained]
     assert start["summary"]["examples_stable"] == 2  # nothing came before
     assert end["summary"]["examples_regressing"] == 1
+
+
+@pytest.mark.parametrize("writer", [csv_file, json_file, jsonl_file, parquet_file])
+def test_a_snapshot_that_is_not_whole_is_in_no_file(writer: Any) -> None:
+    with_it, without = io.BytesIO(), io.BytesIO()
+    assert writer.write(source([FAILED, *PARTS, FAILED]), with_it) == writer.write(source(), without) == 5
+    assert with_it.getvalue() == without.getvalue()
+
+
+def test_held_out_examples_can_be_passed_over(tmp_path: Path) -> None:
+    trained = source().trained()
+    assert list(trained.texts) == [0]
+    assert cartography.write(trained, tmp_path) == 2
 
 
 def test_json_of_nothing_is_an_empty_array() -> None:
@@ -249,7 +263,7 @@ def test_without_pyarrow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
 
 
 def test_training_dynamics_hold_the_whole_snapshots_in_order(tmp_path: Path) -> None:
-    assert cartography.write(source(), tmp_path) == 4
+    assert cartography.write(source([*PARTS[:3], FAILED]), tmp_path) == 4
     assert sorted(one.name for one in tmp_path.iterdir()) == ["dynamics_epoch_0.jsonl", "dynamics_epoch_1.jsonl"]
     lines = [json.loads(line) for line in (tmp_path / "dynamics_epoch_1.jsonl").read_text().splitlines()]
     assert [(line["guid"], line["gold"], line["step"], line["correct"]) for line in lines] == [

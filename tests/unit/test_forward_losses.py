@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from guessbook.trainer import forward_losses
 from guessbook.trainer.encoding import IGNORED
 from guessbook.trainer.forward_losses import ForwardLosses
 
@@ -115,3 +116,36 @@ def test_whatever_a_model_puts_out_its_pass_goes_on() -> None:
     losses, _ = watch({"logits": torch.zeros(2, 4)}, labels=LABELS)
     assert losses.take().sequences == []
     assert losses.reason
+
+
+@pytest.mark.parametrize(("limit", "value"), [("HELD_PASSES", 3), ("HELD_TOKENS", 24)])
+def test_passes_that_nobody_takes_are_not_held_for_ever(
+    monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    monkeypatch.setattr(forward_losses, limit, value)
+    losses, model = watch({"logits": uniform()})
+    for _ in range(2):
+        model(input_ids=IDS, labels=LABELS)
+    assert len(model._forward_hooks) == 1
+    assert losses.reason == ""
+    model(input_ids=IDS, labels=LABELS)
+    assert len(model._forward_hooks) == 0
+    assert losses.take().sequences == []
+    assert "without an optimizer step" in losses.reason
+
+
+def test_a_step_of_any_number_of_steps_before_it_may_have_as_many_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forward_losses, "HELD_PASSES", 1)
+    losses, model = watch({"logits": uniform()})
+    for _ in range(5):
+        assert len(losses.take().sequences) == 2
+        model(input_ids=IDS, labels=LABELS)
+    assert losses.reason == ""
+
+
+def test_a_new_one_on_the_same_model_or_around_it_ends_the_older_one() -> None:
+    older, model = watch({"logits": uniform()})
+    newer = ForwardLosses(torch.nn.Sequential(model))  # as an adapter is put around a model that was trained before
+    assert len(model._forward_hooks) == 0
+    assert older.take().sequences == []
+    newer.close()

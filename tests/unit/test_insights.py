@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 from made_events import RUN
-from made_runs import Told, book, plain_story, right, wrong
+from made_runs import Seen, Told, book, measured, plain_story, right, wrong
 
+from guessbook.projections.datasets import CUT, TEXT_LIMIT
 from guessbook.projections.insight import parted
 from guessbook.projections.insights import insights
 from guessbook.projections.repeats import plain
@@ -107,6 +108,22 @@ def test_copies_are_told_with_where_they_are() -> None:
 def test_equal_plain_texts_are_duplicates() -> None:
     told = [Told("", expected, plain_story(0, LEARNED).seen) for expected in ("One line", "Another", "one line")]
     assert list(one(found("duplicate", told)).example_index) == [0]
+
+
+def test_texts_of_which_only_the_beginning_is_known_are_not_compared() -> None:
+    long = "You are careful. " * (TEXT_LIMIT // 17 + 1)
+    cut = long[:TEXT_LIMIT] + CUT
+    told = [
+        Told(cut, "Lima", plain_story(0, LEARNED).seen),
+        Told(cut, "Cusco", plain_story(1, LEARNED).seen),
+        Told(cut, "Lima", plain_story(2, LEARNED).seen),
+        Told("", cut, plain_story(3, LEARNED).seen),
+        Told("", cut, plain_story(4, LEARNED).seen),
+        *learned(1),
+    ]
+    assert [insight.kind for insight in insights(book(told, STEPS), RUN)] == []
+    whole = [Told(long[:TEXT_LIMIT], answer, plain_story(0, LEARNED).seen) for answer in ("Lima", "Cusco")]
+    assert one(found("contradiction", whole)).count == 2
 
 
 # ---- label errors ----
@@ -219,6 +236,19 @@ def test_what_a_contradiction_explains_is_not_told_as_forgotten() -> None:
     assert found("forgotten", told) == []
 
 
+def test_an_interval_begins_where_the_example_was_last_found_right() -> None:
+    """At step 20 it was only measured, so it may have been lost since step 10."""
+    kept = Told("kept", "yes", [wrong("x"), right("yes", 0.1), measured(0.9), wrong("no", 1.5)])
+    insight = one(found("forgotten", [kept, *learned(3)]))
+    assert insight.sentence == "1 example was right at step 10 and wrong at step 30; still wrong."
+    assert insight.detail[0] == "“yes” became “no”, loss 0.10 → 1.50; not right since"
+    both = found("forgotten", [kept, plain_story(1, "-++-"), *learned(3)])
+    assert [insight.sentence for insight in both] == [
+        "1 example was right at step 10 and wrong at step 30; still wrong.",
+        "1 example was right at step 20 and wrong at step 30; still wrong.",
+    ]
+
+
 # ---- never learned, memorised, learned long ago, too long ----
 
 
@@ -243,6 +273,20 @@ def test_what_was_trained_on_too_seldom_was_not_failed_to_be_learned() -> None:
     assert found("never_learned", told, batches=[[0, 1], [0, 2], [0], *[[1, 2, 3]] * 27]) != []
 
 
+def test_what_was_not_guessed_since_it_was_trained_on_was_not_failed_to_be_learned() -> None:
+    only_measured = Told("q", "a", [wrong("x"), measured(), measured(), measured()])
+    assert found("never_learned", [only_measured, *learned(3)]) == []
+    guessed_once = Told("q", "a", [wrong("x"), measured(), wrong("y"), measured()])
+    insight = one(found("never_learned", [guessed_once, only_measured, *learned(3)]))
+    assert list(insight.example_index) == [0]
+    assert insight.evidence.startswith("1 of 4 that were trained on at least 3 times and judged after that;")
+
+
+def test_what_was_not_guessed_lately_is_no_candidate_to_drop() -> None:
+    stale = [Told(f"q{n}", "a", [wrong("x"), right("a"), measured(0.05), right("a")]) for n in range(5)]
+    assert found("learned_long_ago", stale) == []
+
+
 def test_a_known_answer_that_is_not_given_is_memorised() -> None:
     known = [wrong("x"), wrong("x"), *[wrong("the answer is big", 0.2, token_accuracy=0.95)] * 2]
     told = [Told("q", "the answer is small enough", known), *learned(3)]
@@ -259,6 +303,16 @@ def test_a_known_answer_that_is_not_given_is_memorised() -> None:
 def test_what_is_not_known_by_heart(loss: float, accuracy: float, snapshots: int) -> None:
     seen = [*[wrong("x")] * (4 - snapshots), *[wrong("y", loss, token_accuracy=accuracy)] * snapshots]
     assert found("memorised", [Told("q", "a b", seen), *learned(3)]) == []
+
+
+@pytest.mark.parametrize(
+    ("third", "batches"),
+    [(measured(0.2, 0.95), None), (wrong("y", 0.2, token_accuracy=0.95), [[0, 1], [0, 2], *[[1, 2, 3]] * 28])],
+    ids=["at one of them it wasn't guessed", "it was trained on twice"],
+)
+def test_what_may_not_be_called_memorised(third: Seen, batches: list[list[int]] | None) -> None:
+    seen = [wrong("x"), wrong("x"), third, wrong("y", 0.2, token_accuracy=0.95)]
+    assert found("memorised", [Told("q", "a b", seen), *learned(3)], batches=batches) == []
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,14 @@
 """What is known of one example at one step, and how it goes into events."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from made_events import RUN, beginning, numbered
 
-from guessbook.proto.events_pb2 import TrainingConfig
+from guessbook.projections import book as book_fold
+from guessbook.projections import views
+from guessbook.proto.events_pb2 import Event, SnapshotCompleted, SnapshotStarted, TrainingConfig
 from guessbook.store.dataset import Example
 from guessbook.trainer import observation
 from guessbook.trainer.encoding import Encoded
@@ -55,6 +60,39 @@ def test_plain_text_is_right_under_a_loss_of_one_half_or_of_what_the_job_says() 
     assert seen(0, "anything", 0.49, prompt="").correct
     assert not seen(0, "yes", 0.5, prompt="").correct
     assert seen(0, "anything", 0.9, prompt="", judge=Judge(learned_loss=1.0)).correct
+
+
+def test_plain_text_is_lost_again_only_at_a_fifth_more() -> None:
+    last = LastGuesses()
+    told = [(0.55, "a"), (0.49, "a"), (0.55, "a"), (0.59, None), (0.61, None), (0.55, "a"), (0.45, None)]
+    right = [seen(0, guess, loss, prompt="", last=last).correct for loss, guess in told]
+    assert right == [False, True, True, True, False, False, True]
+
+
+def test_the_tally_of_plain_text_is_that_of_the_log() -> None:
+    """Losses around both thresholds, two of three examples only measured at a time: what the trainer counts is what the views show."""
+    count, random = 30, np.random.default_rng(5)
+    events = beginning(count)
+    events[0].dataset_registered.form = "text"
+    last, tallies = LastGuesses(), []
+    for step in range(12):
+        losses = random.uniform(0.44, 0.66, count).tolist()
+        guesses = ["a" if not step or (step + index) % 3 == 0 else None for index in range(count)]
+        chunk = [seen(index, guesses[index], losses[index], prompt="", last=last) for index in range(count)]
+        tally = Tally()
+        for observed in chunk:
+            tally.add(observed)
+        tallies.append(tally.correct)
+        bodies: list[dict[str, Any]] = [
+            {"snapshot_started": SnapshotStarted(step=step, examples=count)},
+            {"examples_observed": columns(chunk, step)},
+            {"snapshot_completed": SnapshotCompleted(step=step, examples=count, correct=tally.correct)},
+        ]
+        events += [Event(subject=f"run/{RUN}", **body) for body in bodies]
+    run = views.run(book_fold.fold(numbered(events)), RUN)
+    assert run is not None
+    assert [told.correct for told in run.snapshots] == tallies
+    assert 0 < min(tallies) < max(tallies)
 
 
 def test_columns_have_one_entry_for_each_observation() -> None:

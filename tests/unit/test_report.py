@@ -136,6 +136,16 @@ def test_insights_are_told_with_what_to_do_and_their_examples() -> None:
     assert "<mark> 3</mark>" in written  # what the guess has and the expected answer hasn't
 
 
+def test_the_hardest_examples_are_found_behind_any_number_of_held_out_ones() -> None:
+    told = [plain_story(number, "-+++") for number in range(3)]
+    watched = [plain_story(number, "----") for number in range(450)]
+    found = gather(FoldedBook.client(book(told, STEPS, held_out=watched)))
+    assert sorted(found.hardest) == [0, 1, 2]
+    many = [Told(f"q{n}", "a", [wrong("x", 0.001 * n)] * 4) for n in range(2500)]
+    found = gather(FoldedBook.client(book(many, STEPS, [[]] * 30, held_out=watched)))
+    assert list(found.hardest) == [2499, 2498, 2497, 2496, 2495, 2494]
+
+
 def test_the_hardest_examples_come_with_every_guess_and_what_changed() -> None:
     told = Told(
         "Capital of Peru?",

@@ -1,5 +1,7 @@
 """What somebody else's rows become: examples that a person can read, and exactly the tokens that are trained."""
 
+import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from tiny_model import END, START, make_tiny_tokenizer
 from transformers import PreTrainedTokenizerFast
 
+from guessbook.trainer import trained_rows
 from guessbook.trainer.encoding import IGNORED, Encoder
 from guessbook.trainer.errors import UnusableExample
 from guessbook.trainer.trained_rows import TrainedRows, read_rows
@@ -123,3 +126,56 @@ def test_rows_that_nobody_can_read_say_so(tmp_path: Path) -> None:
     assert "dataset=" in told.value.hint
     with pytest.raises(UnusableExample):
         read(tmp_path, [])
+
+
+class OneAtATime(Sequence[Row]):
+    """Rows that are made when they are asked for, and the most of them that were there at once."""
+
+    class Made(dict[str, Any]):
+        """A row that can be referred to weakly."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._made: list[weakref.ref[OneAtATime.Made]] = []
+        self.most = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, place: Any) -> Row:
+        made = self.Made(row((f"{place}=", False), (str(place), True)))
+        self._made = [one for one in self._made if one() is not None] + [weakref.ref(made)]
+        self.most = max(self.most, len(self._made))
+        return made
+
+
+def test_one_row_is_in_memory_at_a_time(tmp_path: Path) -> None:
+    rows = OneAtATime(200)
+    found = read_rows(rows, None, ENCODER, tmp_path / "rows.jsonl")
+    assert [one.expected for one in found.examples] == [str(place) for place in range(200)]
+    assert found.left_out == 0
+    assert rows.most <= 2  # the next one is made while the one before has its name still
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MOST", 40), ("MOST_TOKENS", 400)])
+@pytest.mark.parametrize("texts", [False, True])
+def test_of_too_many_rows_a_sample_keeps_the_places_of_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, texts: bool
+) -> None:
+    monkeypatch.setattr(trained_rows, limit, value)
+    rows = [row((f"{place:03}=", False), (f"<{place:03}>", True)) for place in range(200)]  # 10 tokens each
+    given = [{"prompt": f"{place:03}=", "completion": f"<{place:03}>"} for place in range(200)] if texts else None
+    found = read_rows(rows, given, ENCODER, tmp_path / "rows.jsonl", seed=1)
+    places = [int(one.id.removeprefix("row-")) for one in found.examples]
+    assert found.left_out == 200 - len(places)
+    assert 20 <= len(places) <= 60
+    assert places == sorted(set(places))
+    for example, place in zip(found.examples, places, strict=True):
+        assert example.expected == f"<{place:03}>"
+        assert found.index_of(np.array(rows[place]["input_ids"])) == example.index
+    left_out = next(place for place in range(200) if place not in places)
+    assert found.index_of(np.array(rows[left_out]["input_ids"])) is None
+    again = read_rows(rows, given, ENCODER, tmp_path / "rows.jsonl", seed=1)
+    other = read_rows(rows, given, ENCODER, tmp_path / "rows.jsonl", seed=2)
+    assert [one.id for one in again.examples] == [one.id for one in found.examples]
+    assert [one.id for one in other.examples] != [one.id for one in found.examples]

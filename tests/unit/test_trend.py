@@ -1,5 +1,7 @@
 """The trend of a run against cases worked out by hand."""
 
+import math
+
 import pytest
 from made_events import RUN, beginning, numbered, snapshot
 
@@ -41,6 +43,12 @@ SWINGING = [1.9 if i % 2 else 2.1 for i in range(N)]  # the mean change from FLA
         ((FLAT, WRONG), (FLAT, _right(5)), "learning"),
         ((FLAT, WRONG), (FLAT, _right(4)), "steady"),
         ((FLAT, _right(5)), (FLAT, WRONG), "worse"),
+        # One loss that is no number any more, however the others fell; one that became a number again is left aside.
+        ((FLAT, WRONG), ([math.nan, *[1.0] * 15], WRONG), "worse"),
+        ((FLAT, _right(0)), ([math.inf, *[1.0] * 15], _right(8)), "worse"),
+        (([math.inf, *[2.0] * 15], WRONG), (FLAT, WRONG), "steady"),
+        (([math.nan, *[2.0] * 15], WRONG), ([math.nan, *[1.0] * 15], WRONG), "learning"),
+        (([math.nan] * N, WRONG), ([math.nan] * N, WRONG), "steady"),
         # Answers count before the loss.
         ((FLAT, _right(8)), ([1.0] * N, WRONG), "worse"),
     ],
