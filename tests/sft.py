@@ -57,6 +57,7 @@ def sft(
         model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
         args=SFTConfig(**(values | arguments)),
         train_dataset=Dataset.from_list([dict(row) for row in rows]),
+        eval_dataset=Dataset.from_list([dict(row) for row in rows]) if "eval_strategy" in arguments else None,
         processing_class=AutoTokenizer.from_pretrained(model),
         peft_config=adapter,
         callbacks=list(callbacks),

@@ -85,7 +85,7 @@ def add_adapter(model: PreTrainedModel, config: TrainingConfig) -> PeftModel:
 def load_adapter(model: PreTrainedModel, folder: Path, config: TrainingConfig) -> PeftModel:
     """An adapter that was trained before, to be trained on; its dropout is the config's."""
     set_seed(seed_of(config))
-    adapter = LoraConfig.from_pretrained(folder)
+    adapter = LoraConfig.from_pretrained(str(folder))
     adapter.inference_mode, adapter.lora_dropout = False, config.lora_dropout
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from typing import Literal
 
 from guessbook.clients.cli import wording
-from guessbook.clients.cli.parts import serving
 from guessbook.clients.cli.verify import check_log
+from guessbook.clients.embedded import serving
 from guessbook.store.home import Home
 
 LITTLE_DISK = 5_000_000_000  # a model, its checkpoints and an adapter take a few GB

@@ -18,8 +18,9 @@ from guessbook.clients.cli import example_view
 from guessbook.clients.cli.following import Follower, failure, job_of
 from guessbook.clients.cli.options import AsJson
 from guessbook.clients.cli.output import complain, err, out, print_json, waiting
-from guessbook.clients.cli.parts import Parts, serving
+from guessbook.clients.cli.parts import Parts
 from guessbook.clients.client import Guessbook
+from guessbook.clients.embedded import serving
 from guessbook.clients.errors import Invalid, Rejected
 from guessbook.clients.example_page import example_page
 from guessbook.proto import events_pb2, history_pb2

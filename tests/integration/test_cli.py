@@ -13,8 +13,8 @@ import pytest
 from e2e.scripted import ScriptedTrainer
 from server_process import ServerProcess
 
-from guessbook.clients.cli.parts import serving
 from guessbook.clients.client import Guessbook
+from guessbook.clients.embedded import serving
 from guessbook.proto import events_pb2, history_pb2
 from guessbook.store.home import Home
 

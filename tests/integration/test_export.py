@@ -167,7 +167,7 @@ def test_a_snapshot_that_failed_is_left_out_and_counted(
     )
     failed = events_pb2.SnapshotFailed(step=10, error="out of memory")
     for body in ({"snapshot_started": started}, {"examples_observed": observed}, {"snapshot_failed": failed}):
-        trainer.producer.record(events_pb2.Event(subject=f"run/{trainer.run}", **body))  # type: ignore[arg-type]
+        trainer.producer.record(events_pb2.Event(subject=f"run/{trainer.run}", **body))
     assert trainer.producer.flush(20.0)
     guessbook("export", trainer.run, "--format", "jsonl", "-o", "-")
     told = capsys.readouterr()

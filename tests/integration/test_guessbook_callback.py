@@ -154,10 +154,9 @@ def test_records_given_beside_a_chat_are_what_a_person_reads(
 
 
 def test_a_version_of_the_best_checkpoint_says_so(model: Path, server: ServerProcess, tmp_path: Path) -> None:
-    saving = {"save_strategy": "steps", "save_steps": 2, "eval_strategy": "steps", "eval_steps": 2}
-    best = {"load_best_model_at_end": True, "metric_for_best_model": "loss", "greater_is_better": True}
+    saving: dict[str, Any] = {"save_strategy": "steps", "save_steps": 2, "eval_strategy": "steps", "eval_steps": 2}
+    best: dict[str, Any] = {"load_best_model_at_end": True, "metric_for_best_model": "loss", "greater_is_better": True}
     trainer = sft(model, tmp_path, [GuessbookCallback(home=server.home.root)], **saving, **best)
-    trainer.eval_dataset = trainer.train_dataset
     trainer.train()  # its highest loss is at the beginning, so that is the best here
     assert trainer.state.best_global_step == 2
     with server.client() as book:

@@ -61,7 +61,7 @@ def test_a_config_is_made_complete() -> None:
     complete = config.complete(TrainingConfig(lora_r=4, snapshot_steps=[1, 2]), "model")
     assert (complete.base_model, complete.lora_r, complete.lora_alpha) == ("model", 4, 32)
     assert list(complete.snapshot_steps) == [1, 2]
-    without_default = {"lora_target_modules", "snapshot_steps", "tracked_ids", "held_out", "report_to"}
+    without_default = {"lora_target_modules", "snapshot_steps", "tracked_ids", "held_out", "from_version", "report_to"}
     assert {field.name for field, _ in complete.ListFields()} | without_default == set(
         TrainingConfig.DESCRIPTOR.fields_by_name
     )

@@ -108,24 +108,6 @@ def test_after_a_resume_the_view_shows_what_was_done_again() -> None:
     assert (run.step, run.resumes, run.trend) == (15, 1, "learning")
 
 
-def test_a_page_of_long_examples_ends_early_and_the_next_goes_on() -> None:
-    registered = beginning(1000)
-    for event in registered:
-        texts = event.examples_registered
-        for place in range(len(texts.prompt)):
-            texts.prompt[place] = texts.expected[place] = "x" * 16_384
-    book = book_fold.fold(numbered(registered))
-    listed: list[int] = []
-    while len(listed) < 1000:
-        page = examples.page(book, h.ListExamplesRequest(run=RUN, offset=len(listed), limit=1000))
-        assert page
-        assert page.matching == 1000
-        assert 100 < len(page.examples) <= 1000
-        assert page.ByteSize() < 4_100_000
-        listed += [example.index for example in page.examples]
-    assert listed == list(range(1000))
-
-
 def test_pages_filter_search_sort_and_count() -> None:
     parts = [snapshot(0, [4.0, 3.0, 2.0], [False] * 3), snapshot(10, [1.0, 3.5, 0.1], [False, False, True])]
     book = _book(*parts, count=3)

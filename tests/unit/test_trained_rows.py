@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -128,7 +128,7 @@ def test_rows_that_nobody_can_read_say_so(tmp_path: Path) -> None:
         read(tmp_path, [])
 
 
-class OneAtATime(Sequence[Row]):
+class OneAtATime:
     """Rows that are made when they are asked for, and the most of them that were there at once."""
 
     class Made(dict[str, Any]):
@@ -142,7 +142,7 @@ class OneAtATime(Sequence[Row]):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, place: Any) -> Row:
+    def __getitem__(self, place: int) -> Row:
         made = self.Made(row((f"{place}=", False), (str(place), True)))
         self._made = [one for one in self._made if one() is not None] + [weakref.ref(made)]
         self.most = max(self.most, len(self._made))
@@ -151,7 +151,7 @@ class OneAtATime(Sequence[Row]):
 
 def test_one_row_is_in_memory_at_a_time(tmp_path: Path) -> None:
     rows = OneAtATime(200)
-    found = read_rows(rows, None, ENCODER, tmp_path / "rows.jsonl")
+    found = read_rows(cast(Sequence[Row], rows), None, ENCODER, tmp_path / "rows.jsonl")
     assert [one.expected for one in found.examples] == [str(place) for place in range(200)]
     assert found.left_out == 0
     assert rows.most <= 2  # the next one is made while the one before has its name still
