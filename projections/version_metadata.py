@@ -1,6 +1,7 @@
 """What a version's metadata.json says: the same in the data folder, in an export and in a backup. Knows the folds."""
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,7 +38,7 @@ def metadata(book: Book, version: Version) -> dict[str, Any]:
             "learning_rate": config.learning_rate if config else None,
             "lora_r": config.lora_r if config else None,
             "steps": version.steps,
-            "final_loss": round(version.final_loss, 6),
+            "final_loss": _rounded(version.final_loss if math.isfinite(version.final_loss) else None),
         },
         "performance": {
             "baseline_accuracy": _rounded(baseline),
