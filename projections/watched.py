@@ -80,7 +80,8 @@ class Watched:
     def last_right(self, before: int, columns: Columns) -> Columns:
         """The numbers of the last snapshots before one that found each of some columns right; where none did, of the one just before."""
         found = self.judged[:before, columns] & self.correct[:before, columns]
-        return before - 1 - np.argmax(found[::-1], axis=0)
+        back: Columns = np.argmax(found[::-1], axis=0)
+        return before - 1 - back
 
     def had_chance(self, presentations: int) -> NDArray[np.bool_]:
         """Marks columns that a snapshot judged after they were trained on so often."""

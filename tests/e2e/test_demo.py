@@ -20,7 +20,19 @@ GUESSBOOK = [sys.executable, "-m", "guessbook.clients.cli.main"]
 DEMO_DEADLINE_S = 600
 DEADLINE_S = 120
 # What the documentation shows that asks and changes nothing; the others start something or steer a running job.
-QUESTIONS = {"status", "queue", "runs", "examples", "example", "compare", "replay", "versions", "log", "verify", "doctor"}
+QUESTIONS = {
+    "status",
+    "queue",
+    "runs",
+    "examples",
+    "example",
+    "compare",
+    "replay",
+    "versions",
+    "log",
+    "verify",
+    "doctor",
+}
 
 pytestmark = [
     pytest.mark.skipif(

@@ -141,7 +141,7 @@ def test_the_hardest_examples_are_found_behind_any_number_of_held_out_ones() -> 
     watched = [plain_story(number, "----") for number in range(450)]
     found = gather(FoldedBook.client(book(told, STEPS, held_out=watched)))
     assert sorted(found.hardest) == [0, 1, 2]
-    many = [Told(f"q{n}", "a", [wrong("x", 0.001 * n)] * 4) for n in range(2500)]
+    many = [Told(f"q{n}", "a", [wrong("x", 0.0004 * n)] * 4) for n in range(2500)]
     found = gather(FoldedBook.client(book(many, STEPS, [[]] * 30, held_out=watched)))
     assert list(found.hardest) == [2499, 2498, 2497, 2496, 2495, 2494]
 

@@ -31,7 +31,14 @@ def test_what_only_some_may() -> None:
         return {method.rpartition("/")[2] for method, may in RIGHTS.items() if may == {*roles, ROLE_ADMIN}}
 
     tokens = {"CreateToken", "ListTokens", "RevokeToken"}
-    assert only() == tokens | {"ArchiveHistory", "RequestOperation", "AbortOperation", "RestoreVersion", "AddBaseModel", "GetConfig"}
+    assert only() == tokens | {
+        "ArchiveHistory",
+        "RequestOperation",
+        "AbortOperation",
+        "RestoreVersion",
+        "AddBaseModel",
+        "GetConfig",
+    }
     steering = {"SubmitJob", "PauseJob", "ResumeJob", "StopJob", "TakeSnapshot", "ChangeSchedule"}
     assert only(ROLE_OPERATOR) == steering | {"NoteVersion", "CreateBackup", "VerifyBackup", "DrillBackup"}
     assert only(ROLE_TRAINER) == {"Append", "LeaseJob", "StartJob"}
