@@ -144,7 +144,8 @@ class Daemon:
             version = next((one for one in listed if one.name == wanted), None)
             if version is None:
                 raise Invalid(f"there is no version {wanted}", "`guessbook versions` lists them.")
-            Consolidation(lease, version, self.home, self._producer.record).carry_out()
+            if all(one.run != lease.run for one in listed):  # else it was merged, and only its job was not told so
+                Consolidation(lease, version, self.home, self._producer.record).carry_out()
         except (Fenced, Leaving):
             raise
         except Exception as error:  # noqa: BLE001  it is told to whoever asked; the next job may be sound

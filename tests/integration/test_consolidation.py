@@ -24,6 +24,7 @@ from guessbook.store.artifacts import Artifacts
 from guessbook.store.home import Home
 from guessbook.trainer import daemon
 from guessbook.trainer.consolidation import Consolidation, MergeRefused, merge
+from guessbook.trainer.daemon import Leaving
 from guessbook.trainer.version import store_adapter
 
 # peft still asks transformers by an old name.
@@ -143,3 +144,34 @@ def test_through_server_and_trainer(
     assert model.config.model_type == "llama"
     told = json.loads(merged.metadata)
     assert told["consolidation"]["same_guesses"] == told["consolidation"]["examples"] == 8
+
+
+class CutOff(Consolidation):
+    """Its trainer ends as soon as the merged version is recorded."""
+
+    def carry_out(self) -> str:
+        super().carry_out()
+        raise Leaving
+
+
+def test_a_trainer_that_ends_before_it_could_say_so_merges_once(
+    server: ServerProcess, book: Guessbook, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(book, server.home, model_folder, learning_rate=1e-2, max_length=64)
+    with Working(server.home, book, once=True) as trainer:
+        trainer.join()
+    asked = book.request_operation("consolidate", "latest", reason="to serve it").operation
+    for answer in book.subscribe(asked.position, ["job/"]):
+        if any(event.job_queued.consolidate for event in answer.events):
+            break
+    monkeypatch.setattr(daemon, "Consolidation", CutOff)
+    with Working(server.home, book) as trainer:
+        trainer.join()
+    monkeypatch.undo()
+    assert len(book.versions().versions) == 2
+    with Working(server.home, book):
+        for answer in book.subscribe(asked.position, [f"operation/{asked.id}"]):
+            if any(event.WhichOneof("body") in ENDS for event in answer.events):
+                break
+    assert book.operations(id=asked.id).operations[0].stage == OPERATION_STAGE_COMPLETED
+    assert len(book.versions().versions) == 2
