@@ -24,7 +24,7 @@ from guessbook.server.guarded import AS_IT_WAS, CannotGoOn
 from guessbook.server.live_book import LiveBook, now_us
 from guessbook.server.version_folders import VersionFolders
 from guessbook.store import config as config_file
-from guessbook.store.artifacts import Artifacts, DamagedArtifact, MissingArtifact
+from guessbook.store.artifacts import Artifacts, DamagedArtifact, MissingArtifact, file_sha256
 from guessbook.store.home import Home
 
 
@@ -81,7 +81,7 @@ class SwitchedBaseModel(_Inside):
         model = self.live.book.base_models.by_name[operation.target]
         for file in model.files:
             try:
-                sha256 = await asyncio.to_thread(_sha256, file.path)
+                sha256 = await asyncio.to_thread(file_sha256, Path(file.path))
             except OSError as error:
                 raise CannotGoOn(
                     f"{file.path} can't be read: {error}", "Put the file back, or register it anew."
@@ -91,11 +91,6 @@ class SwitchedBaseModel(_Inside):
                     f"{file.path} is not the file that was registered", "Register it anew under another name."
                 )
         return [], f"the {len(model.files)} files of {model.name} are those that were registered"
-
-
-def _sha256(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass

@@ -20,6 +20,7 @@ from guessbook.server.guarded import Guarded
 from guessbook.server.guarded_works import ChangedConfig
 from guessbook.server.live_book import LiveBook, now_us
 from guessbook.store import config as config_file
+from guessbook.store.artifacts import file_sha256
 from guessbook.store.home import Home
 
 
@@ -162,7 +163,5 @@ def _hashed(source: str) -> Sequence[File]:
         raise Invalid(f"there is no model at {source}", "Give a folder with a model in it, a .gguf file, or a hub id.")
     files = []
     for path in paths:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        files.append(File(path=str(path), sha256=sha256, bytes=path.stat().st_size))
+        files.append(File(path=str(path), sha256=file_sha256(path), bytes=path.stat().st_size))
     return files

@@ -147,6 +147,14 @@ def file_blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
+def file_sha256(path: Path) -> str:
+    """Of a file's content, in hex."""
+    digest = hashlib.sha256()
+    for block in file_blocks(path):
+        digest.update(block)
+    return digest.hexdigest()
+
+
 def sync_folder(folder: Path) -> None:
     """Makes renames and new files in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)

@@ -25,6 +25,7 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from guessbook.store.artifacts import BLOCK, DamagedArtifact, sync_folder
+from guessbook.store.config import without_password
 from guessbook.store.sealing import NotSealed, Sealer, plain_size
 
 AT_ONCE = 8  # files that are copied at the same time: their fsyncs share the disk's. Each takes a block of memory
@@ -52,7 +53,7 @@ class Place:
     """
 
     def __init__(self, url: str, options: Mapping[str, Any] | None = None, sealer: Sealer | None = None) -> None:
-        self.name = _without_password(url)
+        self.name = without_password(url)
         self._sealer = sealer
         try:
             self._files, self._root = fsspec.core.url_to_fs(url, **_safe(url, options or {}))
@@ -293,8 +294,3 @@ def _safe(url: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
 
     rest = {name: value for name, value in options.items() if name != "known_hosts"}
     return {**rest, "host_key_policy": KnownHostsOnly(str(options.get("known_hosts", "")))}
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return url.replace(f":{parts.password}@", ":…@") if parts.password else url

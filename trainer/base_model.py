@@ -8,7 +8,7 @@ import torch
 from huggingface_hub import try_to_load_from_cache
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from guessbook.trainer.durable import file_sha256
+from guessbook.store.artifacts import file_sha256
 from guessbook.trainer.errors import UnusableModel
 from guessbook.trainer.gguf import converted
 

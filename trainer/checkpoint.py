@@ -9,7 +9,8 @@ import logging
 import shutil
 from pathlib import Path
 
-from guessbook.trainer.durable import file_sha256, sync_tree, write_durably
+from guessbook.store.artifacts import file_sha256
+from guessbook.trainer.durable import sync_tree, write_durably
 
 MARKER = "complete.json"
 KEPT = 2

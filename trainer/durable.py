@@ -1,10 +1,9 @@
 """Folders that are there whole or not at all, even after a power cut. Knows files, not what they mean."""
 
-import hashlib
 import os
 from pathlib import Path
 
-from guessbook.store.artifacts import file_blocks, sync_folder
+from guessbook.store.artifacts import sync_folder
 
 
 def sync_tree(folder: Path) -> None:
@@ -24,13 +23,6 @@ def write_durably(path: Path, text: str) -> None:
     _sync_file(beside)
     beside.rename(path)
     sync_folder(path.parent)
-
-
-def file_sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    for block in file_blocks(path):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 def _sync_file(path: Path) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from guessbook.store.artifacts import sync_folder
-from guessbook.trainer.durable import file_sha256, sync_tree
+from guessbook.store.artifacts import file_sha256, sync_folder
+from guessbook.trainer.durable import sync_tree
 
 _log = logging.getLogger(__name__)
 

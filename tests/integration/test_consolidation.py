@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from operations import ENDS, carried_out
 from peft import LoraConfig, PeftModel, get_peft_model
 from server_process import ServerProcess
 from tiny_model import make_tiny_model
@@ -19,7 +20,7 @@ from guessbook.clients.client import Guessbook
 from guessbook.proto.control_pb2 import LeaseJobResponse
 from guessbook.proto.events_pb2 import Event
 from guessbook.proto.history_pb2 import Version
-from guessbook.proto.safety_pb2 import OPERATION_STAGE_COMPLETED, OPERATION_STAGE_UNDONE, Operation
+from guessbook.proto.safety_pb2 import OPERATION_STAGE_COMPLETED, OPERATION_STAGE_UNDONE
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.home import Home
 from guessbook.trainer import daemon
@@ -31,7 +32,6 @@ from guessbook.trainer.version import store_adapter
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
 Merge = Callable[[PeftModel], PreTrainedModel]
-ENDS = {"operation_completed", "operation_refused", "operation_undone"}
 
 
 @pytest.fixture(scope="module")
@@ -111,14 +111,6 @@ def test_a_wrong_merge_is_refused_and_nothing_is_kept(tmp_path: Path, model_fold
     assert sorted(path for path in home.artifacts.rglob("*") if path.is_file()) == before
 
 
-def carried_out(book: Guessbook, target: str) -> Operation:
-    asked = book.request_operation("consolidate", target, reason="to serve it").operation
-    for answer in book.subscribe(asked.position, [f"operation/{asked.id}"]):
-        if any(event.WhichOneof("body") in ENDS for event in answer.events):
-            return book.operations(id=asked.id).operations[0]
-    raise AssertionError("a subscription never ends")
-
-
 def test_through_server_and_trainer(
     server: ServerProcess, book: Guessbook, model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,13 +121,13 @@ def test_through_server_and_trainer(
     (adapter,) = book.versions().versions
     monkeypatch.setattr(daemon, "Consolidation", partial(Consolidation, merge=skipped))
     with Working(server.home, book):
-        undone = carried_out(book, "latest")
+        undone = carried_out(book, "consolidate", "latest")
     assert undone.stage == OPERATION_STAGE_UNDONE
     assert "the merge was refused" in undone.error
     assert [version.name for version in book.versions().versions] == [adapter.name]
     monkeypatch.undo()
     with Working(server.home, book):
-        done = carried_out(book, "latest")
+        done = carried_out(book, "consolidate", "latest")
     assert done.stage == OPERATION_STAGE_COMPLETED, done
     merged = book.versions().versions[0]
     assert (merged.parent, merged.latest) == (adapter.name, True)

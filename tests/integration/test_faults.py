@@ -11,12 +11,13 @@ import sftp_server
 import yaml
 from durability import full_disk
 from made_versions import ScriptedTrainer
+from operations import carried_out
 from s3_server import S3Server
 from server_process import ServerProcess
 from sftp_server import SftpServer
 
 from guessbook.clients.client import Guessbook
-from guessbook.proto.safety_pb2 import OPERATION_STAGE_COMPLETED, OPERATION_STAGE_REFUSED, Operation
+from guessbook.proto.safety_pb2 import OPERATION_STAGE_COMPLETED, OPERATION_STAGE_REFUSED
 from guessbook.server.backups import Backups
 from guessbook.server.live_book import LiveBook, now_us
 from guessbook.server.upkeep import Upkeep
@@ -24,7 +25,6 @@ from guessbook.store.artifacts import Artifacts
 from guessbook.store.errors import LogError
 from guessbook.store.log import Log
 
-ENDS = {"operation_completed", "operation_refused", "operation_undone"}
 YEAR_US = 365 * 24 * 3600 * 1_000_000
 
 
@@ -41,17 +41,9 @@ def use(server: ServerProcess, url: str, options: dict[str, Any] | None = None) 
     server.home.config.write_text(yaml.safe_dump({"backup": {"places": [place]}}))
 
 
-def delete(book: Guessbook, version: str) -> Operation:
-    asked = book.request_operation("delete-version", version, reason="a test").operation
-    for answer in book.subscribe(asked.position, [f"operation/{asked.id}"]):
-        if any(event.WhichOneof("body") in ENDS for event in answer.events):
-            return book.operations(id=asked.id).operations[0]
-    raise AssertionError("a subscription never ends")
-
-
 def assert_refused(book: Guessbook, version: str) -> None:
     before = book.versions()
-    refused = delete(book, version)
+    refused = carried_out(book, "delete-version", version)
     assert refused.stage == OPERATION_STAGE_REFUSED, refused
     assert "usb: " in refused.error
     assert refused.hint.startswith("Nothing was changed.")
@@ -78,7 +70,7 @@ def test_a_place_that_vanished(
     assert not disk.exists()  # nothing was made in its place
     away.rename(disk)
     assert_whole(book, earlier.id)
-    assert delete(book, versions[1]).stage == OPERATION_STAGE_COMPLETED
+    assert carried_out(book, "delete-version", versions[1]).stage == OPERATION_STAGE_COMPLETED
 
 
 def test_a_bit_that_flipped_in_a_copied_file(
@@ -97,7 +89,7 @@ def test_a_bit_that_flipped_in_a_copied_file(
     content[-1] ^= 1
     victim.write_bytes(content)
     assert_whole(book, earlier.id)
-    assert delete(book, versions[1]).stage == OPERATION_STAGE_COMPLETED
+    assert carried_out(book, "delete-version", versions[1]).stage == OPERATION_STAGE_COMPLETED
 
 
 @pytest.mark.parametrize("after", [3, 9])
@@ -118,7 +110,7 @@ def test_an_s3_that_fails_midway(server: ServerProcess, book: Guessbook, version
         assert seen > after
         s3.fails = lambda method, path: False
         assert_whole(book, earlier.id)
-        assert delete(book, versions[1]).stage == OPERATION_STAGE_COMPLETED
+        assert carried_out(book, "delete-version", versions[1]).stage == OPERATION_STAGE_COMPLETED
 
 
 @pytest.mark.parametrize("kind", ["s3", "sftp"])
@@ -162,12 +154,12 @@ def test_a_disk_that_is_full_or_read_only(tmp_path: Path, fault: str) -> None:
         assert_refused(book, two)
     with healthy, healthy.client() as book:
         assert_whole(book, earlier.id)
-        assert delete(book, two).stage == OPERATION_STAGE_COMPLETED
+        assert carried_out(book, "delete-version", two).stage == OPERATION_STAGE_COMPLETED
 
 
 def test_a_clock_that_jumps(server: ServerProcess, book: Guessbook, versions: tuple[str, str]) -> None:
     """Ten years forth, and right again: the trash is kept, since no backup was made after its term, and nothing is done twice."""
-    assert delete(book, versions[1]).stage == OPERATION_STAGE_COMPLETED
+    assert carried_out(book, "delete-version", versions[1]).stage == OPERATION_STAGE_COMPLETED
     server.stop()
     asyncio.run(_jump(server))
     server.start()

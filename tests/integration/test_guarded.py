@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from made_versions import ScriptedTrainer
+from operations import ENDS, carried_out
 from server_process import ServerProcess
 
 from guessbook.clients.client import Guessbook
@@ -29,20 +30,6 @@ def trainer(server: ServerProcess, tmp_path: Path) -> Iterator[ScriptedTrainer]:
     made = ScriptedTrainer(server, tmp_path)
     yield made
     made.close()
-
-
-def carried_out(
-    book: Guessbook, kind: str, target: str = "", *, argument: str = "", reason: str = "a test"
-) -> Operation:
-    """Asks for an operation and waits until it has ended."""
-    asked = book.request_operation(kind, target, reason=reason, argument=argument).operation
-    for answer in book.subscribe(asked.position, [f"operation/{asked.id}"]):
-        if any(event.WhichOneof("body") in ENDS for event in answer.events):
-            return book.operations(id=asked.id).operations[0]
-    raise AssertionError("a subscription never ends")
-
-
-ENDS = {"operation_completed", "operation_refused", "operation_undone"}
 
 
 def bodies(book: Guessbook, operation: Operation) -> list[Event]:
