@@ -26,7 +26,7 @@ from guessbook.proto import events_pb2 as guessbook_dot_proto_dot_events__pb2
 from guessbook.proto import history_pb2 as guessbook_dot_proto_dot_history__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dguessbook/proto/control.proto\x12\x0cguessbook.v1\x1a\x1cguessbook/proto/events.proto\x1a\x1dguessbook/proto/history.proto\"\xb2\x01\n\x10SubmitJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12(\n\x08priority\x18\x03 \x01(\x0e\x32\x16.guessbook.v1.Priority\x12,\n\x06\x63onfig\x18\x04 \x01(\x0b\x32\x1c.guessbook.v1.TrainingConfig\x12\x16\n\x0eskip_bad_lines\x18\x05 \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\"\xea\x01\n\x11SubmitJobResponse\x12\x1e\n\x03job\x18\x01 \x01(\x0b\x32\x11.guessbook.v1.Job\x12\x0c\n\x04\x66orm\x18\x02 \x01(\t\x12\r\n\x05lines\x18\x03 \x01(\x04\x12\x10\n\x08\x65xamples\x18\x04 \x01(\x04\x12\'\n\x06\x65rrors\x18\x05 \x03(\x0b\x32\x17.guessbook.v1.LineError\x12\x13\n\x0b\x65rror_count\x18\x06 \x01(\x04\x12\x10\n\x08rejected\x18\x07 \x01(\x08\x12\x0e\n\x06report\x18\x08 \x01(\t\x12&\n\x07preview\x18\t \x03(\x0b\x32\x15.guessbook.v1.Example\"\x19\n\nJobCommand\x12\x0b\n\x03job\x18\x01 \x01(\t\"T\n\x0f\x43ommandResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x1e\n\x03job\x18\x03 \x01(\x0b\x32\x11.guessbook.v1.Job\"1\n\x0fLeaseJobRequest\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"\x97\x01\n\x10LeaseJobResponse\x12\x1e\n\x03job\x18\x01 \x01(\x0b\x32\x11.guessbook.v1.Job\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\x13\n\x0bresume_step\x18\x03 \x01(\x04\x12\x14\n\x0c\x64\x61taset_name\x18\x04 \x01(\t\x12+\n\x0c\x66rom_version\x18\x05 \x01(\x0b\x32\x15.guessbook.v1.Version\"e\n\x05Token\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x04role\x18\x02 \x01(\x0e\x32\x12.guessbook.v1.Role\x12\x15\n\rcreated_at_us\x18\x03 \x01(\x04\x12\x15\n\rrevoked_at_us\x18\x04 \x01(\x04\"D\n\x12\x43reateTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x04role\x18\x02 \x01(\x0e\x32\x12.guessbook.v1.Role\"I\n\x13\x43reateTokenResponse\x12\"\n\x05token\x18\x01 \x01(\x0b\x32\x13.guessbook.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x13\n\x11ListTokensRequest\"9\n\x12ListTokensResponse\x12#\n\x06tokens\x18\x01 \x03(\x0b\x32\x13.guessbook.v1.Token\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x13RevokeTokenResponse\x12\"\n\x05token\x18\x01 \x01(\x0b\x32\x13.guessbook.v1.Token\"\xfd\x01\n\x15\x43hangeScheduleRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x16\n\x0esnapshot_steps\x18\x02 \x03(\r\x12\x15\n\rdefault_steps\x18\x03 \x01(\x08\x12$\n\x17snapshot_budget_percent\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12$\n\x17snapshot_budget_seconds\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x16\n\tsnapshots\x18\x06 \x01(\x08H\x02\x88\x01\x01\x42\x1a\n\x18_snapshot_budget_percentB\x1a\n\x18_snapshot_budget_secondsB\x0c\n\n_snapshots\"^\n\x0fStartJobRequest\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12+\n\x03job\x18\x03 \x01(\x0b\x32\x1e.guessbook.v1.SubmitJobRequest\"M\n\x15\x41rchiveHistoryRequest\x12\x13\n\x0bto_position\x18\x01 \x01(\x04\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\"[\n\x16\x41rchiveHistoryResponse\x12/\n\x08\x61rchived\x18\x01 \x01(\x0b\x32\x1d.guessbook.v1.HistoryArchived\x12\x10\n\x08position\x18\x02 \x01(\x04\x32\xb1\x07\n\x07\x43ontrol\x12L\n\tSubmitJob\x12\x1e.guessbook.v1.SubmitJobRequest\x1a\x1f.guessbook.v1.SubmitJobResponse\x12\x43\n\x08PauseJob\x12\x18.guessbook.v1.JobCommand\x1a\x1d.guessbook.v1.CommandResponse\x12\x44\n\tResumeJob\x12\x18.guessbook.v1.JobCommand\x1a\x1d.guessbook.v1.CommandResponse\x12\x42\n\x07StopJob\x12\x18.guessbook.v1.JobCommand\x1a\x1d.guessbook.v1.CommandResponse\x12G\n\x0cTakeSnapshot\x12\x18.guessbook.v1.JobCommand\x1a\x1d.guessbook.v1.CommandResponse\x12T\n\x0e\x43hangeSchedule\x12#.guessbook.v1.ChangeScheduleRequest\x1a\x1d.guessbook.v1.CommandResponse\x12I\n\x08LeaseJob\x12\x1d.guessbook.v1.LeaseJobRequest\x1a\x1e.guessbook.v1.LeaseJobResponse\x12I\n\x08StartJob\x12\x1d.guessbook.v1.StartJobRequest\x1a\x1e.guessbook.v1.LeaseJobResponse\x12R\n\x0b\x43reateToken\x12 .guessbook.v1.CreateTokenRequest\x1a!.guessbook.v1.CreateTokenResponse\x12O\n\nListTokens\x12\x1f.guessbook.v1.ListTokensRequest\x1a .guessbook.v1.ListTokensResponse\x12R\n\x0bRevokeToken\x12 .guessbook.v1.RevokeTokenRequest\x1a!.guessbook.v1.RevokeTokenResponse\x12[\n\x0e\x41rchiveHistory\x12#.guessbook.v1.ArchiveHistoryRequest\x1a$.guessbook.v1.ArchiveHistoryResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dguessbook/proto/control.proto\x12\x0cguessbook.v1\x1a\x1cguessbook/proto/events.proto\x1a\x1dguessbook/proto/history.proto\"\xf6\x01\n\x10SubmitJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12(\n\x08priority\x18\x03 \x01(\x0e\x32\x16.guessbook.v1.Priority\x12,\n\x06\x63onfig\x18\x04 \x01(\x0b\x32\x1c.guessbook.v1.TrainingConfig\x12\x16\n\x0eskip_bad_lines\x18\x05 \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\x12\r\n\x05\x61\x66ter\x18\x07 \x03(\t\x12\"\n\x05needs\x18\x08 \x01(\x0b\x32\x13.guessbook.v1.Needs\x12\x0f\n\x07preempt\x18\t \x01(\x08\"\xea\x01\n\x11SubmitJobResponse\x12\x1e\n\x03job\x18\x01 \x01(\x0b\x32\x11.guessbook.v1.Job\x12\x0c\n\x04\x66orm\x18\x02 \x01(\t\x12\r\n\x05lines\x18\x03 \x01(\x04\x12\x10\n\x08\x65xamples\x18\x04 \x01(\x04\x12\'\n\x06\x65rrors\x18\x05 \x03(\x0b\x32\x17.guessbook.v1.LineError\x12\x13\n\x0b\x65rror_count\x18\x06 \x01(\x04\x12\x10\n\x08rejected\x18\x07 \x01(\x08\x12\x0e\n\x06report\x18\x08 \x01(\t\x12&\n\x07preview\x18\t \x03(\x0b\x32\x15.guessbook.v1.Example\"\x19\n\nJobCommand\x12\x0b\n\x03job\x18\x01 \x01(\t\"\\\n\x12SetPriorityRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12(\n\x08priority\x18\x02 \x01(\x0e\x32\x16.guessbook.v1.Priority\x12\x0f\n\x07preempt\x18\x03 \x01(\x08\"?\n\x0eMoveJobRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\x10\n\x08to_front\x18\x03 \x01(\x08\"J\n\x0fSetQueueRequest\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.guessbook.v1.QueueState\x12\x0e\n\x06reason\x18\x02 \x01(\t\"^\n\x10SetQueueResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.guessbook.v1.QueueState\"T\n\x0f\x43ommandResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x1e\n\x03job\x18\x03 \x01(\x0b\x32\x11.guessbook.v1.Job\"1\n\x0fLeaseJobRequest\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"\x97\x01\n\x10LeaseJobResponse\x12\x1e\n\x03job\x18\x01 \x01(\x0b\x32\x11.guessbook.v1.Job\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\x13\n\x0bresume_step\x18\x03 \x01(\x04\x12\x14\n\x0c\x64\x61taset_name\x18\x04 \x01(\t\x12+\n\x0c\x66rom_version\x18\x05 \x01(\x0b\x32\x15.guessbook.v1.Version\"e\n\x05Token\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x04role\x18\x02 \x01(\x0e\x32\x12.guessbook.v1.Role\x12\x15\n\rcreated_at_us\x18\x03 \x01(\x04\x12\x15\n\rrevoked_at_us\x18\x04 \x01(\x04\"D\n\x12\x43reateTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x04role\x18\x02 \x01(\x0e\x32\x12.guessbook.v1.Role\"I\n\x13\x43reateTokenResponse\x12\"\n\x05token\x18\x01 \x01(\x0b\x32\x13.guessbook.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x13\n\x11ListTokensRequest\"9\n\x12ListTokensResponse\x12#\n\x06tokens\x18\x01 \x03(\x0b\x32\x13.guessbook.v1.Token\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x13RevokeTokenResponse\x12\"\n\x05token\x18\x01 \x01(\x0b\x32\x13.guessbook.v1.Token\"\xfd\x01\n\x15\x43hangeScheduleRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x16\n\x0esnapshot_steps\x18\x02 \x03(\r\x12\x15\n\rdefault_steps\x18\x03 \x01(\x08\x12$\n\x17snapshot_budget_percent\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12$\n\x17snapshot_budget_seconds\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x16\n\tsnapshots\x18\x06 \x01(\x08H\x02\x88\x01\x01\x42\x1a\n\x18_snapshot_budget_percentB\x1a\n\x18_snapshot_budget_secondsB\x0c\n\n_snapshots\"^\n\x0fStartJobRequest\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12+\n\x03job\x18\x03 \x01(\x0b\x32\x1e.guessbook.v1.SubmitJobRequest\"M\n\x15\x41rchiveHistoryRequest\x12\x13\n\x0bto_position\x18\x01 \x01(\x04\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\"[\n\x16\x41rchiveHistoryResponse\x12/\n\x08\x61rchived\x18\x01 \x01(\x0b\x32\x1d.guessbook.v1.HistoryArchived\x12\x10\n\x08position\x18\x02 \x01(\x04\x32\xa0\n\n\x07\x43ontrol\x12L\n\tSubmitJob\x12\x1e.guessbook.v1.SubmitJobRequest\x1a\x1f.guessbook.v1.SubmitJobResponse\x12\x43\n\x08PauseJob\x12\x18.guessbook.v1.JobCommand\x1a\x1d.guessbook.v1.CommandResponse\x12\x44\n\tResumeJob\x12\x18.guessbook.v1.JobCommand\x1a\x1d.guessbook.v1.CommandResponse\x12\x42\n\x07StopJob\x12\x18.guessbook.v1.JobCommand\x1a\x1d.guessbook.v1.CommandResponse\x12G\n\x0cTakeSnapshot\x12\x18.guessbook.v1.JobCommand\x1a\x1d.guessbook.v1.CommandResponse\x12\x44\n\tSkipBatch\x12\x18.guessbook.v1.JobCommand\x1a\x1d.guessbook.v1.CommandResponse\x12\x44\n\tCancelJob\x12\x18.guessbook.v1.JobCommand\x1a\x1d.guessbook.v1.CommandResponse\x12N\n\x0bSetPriority\x12 .guessbook.v1.SetPriorityRequest\x1a\x1d.guessbook.v1.CommandResponse\x12\x46\n\x07MoveJob\x12\x1c.guessbook.v1.MoveJobRequest\x1a\x1d.guessbook.v1.CommandResponse\x12I\n\x08SetQueue\x12\x1d.guessbook.v1.SetQueueRequest\x1a\x1e.guessbook.v1.SetQueueResponse\x12T\n\x0e\x43hangeSchedule\x12#.guessbook.v1.ChangeScheduleRequest\x1a\x1d.guessbook.v1.CommandResponse\x12I\n\x08LeaseJob\x12\x1d.guessbook.v1.LeaseJobRequest\x1a\x1e.guessbook.v1.LeaseJobResponse\x12I\n\x08StartJob\x12\x1d.guessbook.v1.StartJobRequest\x1a\x1e.guessbook.v1.LeaseJobResponse\x12R\n\x0b\x43reateToken\x12 .guessbook.v1.CreateTokenRequest\x1a!.guessbook.v1.CreateTokenResponse\x12O\n\nListTokens\x12\x1f.guessbook.v1.ListTokensRequest\x1a .guessbook.v1.ListTokensResponse\x12R\n\x0bRevokeToken\x12 .guessbook.v1.RevokeTokenRequest\x1a!.guessbook.v1.RevokeTokenResponse\x12[\n\x0e\x41rchiveHistory\x12#.guessbook.v1.ArchiveHistoryRequest\x1a$.guessbook.v1.ArchiveHistoryResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,39 +34,47 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'guessbook.proto.control_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SUBMITJOBREQUEST']._serialized_start=109
-  _globals['_SUBMITJOBREQUEST']._serialized_end=287
-  _globals['_SUBMITJOBRESPONSE']._serialized_start=290
-  _globals['_SUBMITJOBRESPONSE']._serialized_end=524
-  _globals['_JOBCOMMAND']._serialized_start=526
-  _globals['_JOBCOMMAND']._serialized_end=551
-  _globals['_COMMANDRESPONSE']._serialized_start=553
-  _globals['_COMMANDRESPONSE']._serialized_end=637
-  _globals['_LEASEJOBREQUEST']._serialized_start=639
-  _globals['_LEASEJOBREQUEST']._serialized_end=688
-  _globals['_LEASEJOBRESPONSE']._serialized_start=691
-  _globals['_LEASEJOBRESPONSE']._serialized_end=842
-  _globals['_TOKEN']._serialized_start=844
-  _globals['_TOKEN']._serialized_end=945
-  _globals['_CREATETOKENREQUEST']._serialized_start=947
-  _globals['_CREATETOKENREQUEST']._serialized_end=1015
-  _globals['_CREATETOKENRESPONSE']._serialized_start=1017
-  _globals['_CREATETOKENRESPONSE']._serialized_end=1090
-  _globals['_LISTTOKENSREQUEST']._serialized_start=1092
-  _globals['_LISTTOKENSREQUEST']._serialized_end=1111
-  _globals['_LISTTOKENSRESPONSE']._serialized_start=1113
-  _globals['_LISTTOKENSRESPONSE']._serialized_end=1170
-  _globals['_REVOKETOKENREQUEST']._serialized_start=1172
-  _globals['_REVOKETOKENREQUEST']._serialized_end=1206
-  _globals['_REVOKETOKENRESPONSE']._serialized_start=1208
-  _globals['_REVOKETOKENRESPONSE']._serialized_end=1265
-  _globals['_CHANGESCHEDULEREQUEST']._serialized_start=1268
-  _globals['_CHANGESCHEDULEREQUEST']._serialized_end=1521
-  _globals['_STARTJOBREQUEST']._serialized_start=1523
-  _globals['_STARTJOBREQUEST']._serialized_end=1617
-  _globals['_ARCHIVEHISTORYREQUEST']._serialized_start=1619
-  _globals['_ARCHIVEHISTORYREQUEST']._serialized_end=1696
-  _globals['_ARCHIVEHISTORYRESPONSE']._serialized_start=1698
-  _globals['_ARCHIVEHISTORYRESPONSE']._serialized_end=1789
-  _globals['_CONTROL']._serialized_start=1792
-  _globals['_CONTROL']._serialized_end=2737
+  _globals['_SUBMITJOBREQUEST']._serialized_end=355
+  _globals['_SUBMITJOBRESPONSE']._serialized_start=358
+  _globals['_SUBMITJOBRESPONSE']._serialized_end=592
+  _globals['_JOBCOMMAND']._serialized_start=594
+  _globals['_JOBCOMMAND']._serialized_end=619
+  _globals['_SETPRIORITYREQUEST']._serialized_start=621
+  _globals['_SETPRIORITYREQUEST']._serialized_end=713
+  _globals['_MOVEJOBREQUEST']._serialized_start=715
+  _globals['_MOVEJOBREQUEST']._serialized_end=778
+  _globals['_SETQUEUEREQUEST']._serialized_start=780
+  _globals['_SETQUEUEREQUEST']._serialized_end=854
+  _globals['_SETQUEUERESPONSE']._serialized_start=856
+  _globals['_SETQUEUERESPONSE']._serialized_end=950
+  _globals['_COMMANDRESPONSE']._serialized_start=952
+  _globals['_COMMANDRESPONSE']._serialized_end=1036
+  _globals['_LEASEJOBREQUEST']._serialized_start=1038
+  _globals['_LEASEJOBREQUEST']._serialized_end=1087
+  _globals['_LEASEJOBRESPONSE']._serialized_start=1090
+  _globals['_LEASEJOBRESPONSE']._serialized_end=1241
+  _globals['_TOKEN']._serialized_start=1243
+  _globals['_TOKEN']._serialized_end=1344
+  _globals['_CREATETOKENREQUEST']._serialized_start=1346
+  _globals['_CREATETOKENREQUEST']._serialized_end=1414
+  _globals['_CREATETOKENRESPONSE']._serialized_start=1416
+  _globals['_CREATETOKENRESPONSE']._serialized_end=1489
+  _globals['_LISTTOKENSREQUEST']._serialized_start=1491
+  _globals['_LISTTOKENSREQUEST']._serialized_end=1510
+  _globals['_LISTTOKENSRESPONSE']._serialized_start=1512
+  _globals['_LISTTOKENSRESPONSE']._serialized_end=1569
+  _globals['_REVOKETOKENREQUEST']._serialized_start=1571
+  _globals['_REVOKETOKENREQUEST']._serialized_end=1605
+  _globals['_REVOKETOKENRESPONSE']._serialized_start=1607
+  _globals['_REVOKETOKENRESPONSE']._serialized_end=1664
+  _globals['_CHANGESCHEDULEREQUEST']._serialized_start=1667
+  _globals['_CHANGESCHEDULEREQUEST']._serialized_end=1920
+  _globals['_STARTJOBREQUEST']._serialized_start=1922
+  _globals['_STARTJOBREQUEST']._serialized_end=2016
+  _globals['_ARCHIVEHISTORYREQUEST']._serialized_start=2018
+  _globals['_ARCHIVEHISTORYREQUEST']._serialized_end=2095
+  _globals['_ARCHIVEHISTORYRESPONSE']._serialized_start=2097
+  _globals['_ARCHIVEHISTORYRESPONSE']._serialized_end=2188
+  _globals['_CONTROL']._serialized_start=2191
+  _globals['_CONTROL']._serialized_end=3503
 # @@protoc_insertion_point(module_scope)

@@ -30,6 +30,9 @@ class SubmitJobRequest(_message.Message):
     CONFIG_FIELD_NUMBER: _builtins.int
     SKIP_BAD_LINES_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    NEEDS_FIELD_NUMBER: _builtins.int
+    PREEMPT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     dataset: _builtins.str
     """SHA-256 of an uploaded file, hex"""
@@ -37,8 +40,16 @@ class SubmitJobRequest(_message.Message):
     skip_bad_lines: _builtins.bool
     dry_run: _builtins.bool
     """only say what was detected; nothing is recorded"""
+    preempt: _builtins.bool
+    """a running job that is less urgent makes room for it"""
     @_builtins.property
     def config(self) -> _events_pb2.TrainingConfig: ...
+    @_builtins.property
+    def after(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """jobs that must be completed before"""
+
+    @_builtins.property
+    def needs(self) -> _events_pb2.Needs: ...
     def __init__(
         self,
         *,
@@ -48,10 +59,13 @@ class SubmitJobRequest(_message.Message):
         config: _events_pb2.TrainingConfig | None = ...,
         skip_bad_lines: _builtins.bool = ...,
         dry_run: _builtins.bool = ...,
+        after: _abc.Iterable[_builtins.str] | None = ...,
+        needs: _events_pb2.Needs | None = ...,
+        preempt: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "needs", b"needs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "dataset", b"dataset", "dry_run", b"dry_run", "name", b"name", "priority", b"priority", "skip_bad_lines", b"skip_bad_lines"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "config", b"config", "dataset", b"dataset", "dry_run", b"dry_run", "name", b"name", "needs", b"needs", "preempt", b"preempt", "priority", b"priority", "skip_bad_lines", b"skip_bad_lines"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -128,6 +142,103 @@ class JobCommand(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JobCommand: _TypeAlias = JobCommand  # noqa: Y015
+
+@_typing.final
+class SetPriorityRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    PREEMPT_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    priority: _events_pb2.Priority.ValueType
+    preempt: _builtins.bool
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        priority: _events_pb2.Priority.ValueType = ...,
+        preempt: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "preempt", b"preempt", "priority", b"priority"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPriorityRequest: _TypeAlias = SetPriorityRequest  # noqa: Y015
+
+@_typing.final
+class MoveJobRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    TO_FRONT_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    before: _builtins.str
+    to_front: _builtins.bool
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        before: _builtins.str = ...,
+        to_front: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "job", b"job", "to_front", b"to_front"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MoveJobRequest: _TypeAlias = MoveJobRequest  # noqa: Y015
+
+@_typing.final
+class SetQueueRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    state: _events_pb2.QueueState.ValueType
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        state: _events_pb2.QueueState.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetQueueRequest: _TypeAlias = SetQueueRequest  # noqa: Y015
+
+@_typing.final
+class SetQueueResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    message: _builtins.str
+    position: _builtins.int
+    state: _events_pb2.QueueState.ValueType
+    def __init__(
+        self,
+        *,
+        message: _builtins.str = ...,
+        position: _builtins.int = ...,
+        state: _events_pb2.QueueState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "position", b"position", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetQueueResponse: _TypeAlias = SetQueueResponse  # noqa: Y015
 
 @_typing.final
 class CommandResponse(_message.Message):

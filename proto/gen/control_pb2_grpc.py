@@ -59,6 +59,31 @@ class ControlStub:
                 request_serializer=guessbook_dot_proto_dot_control__pb2.JobCommand.SerializeToString,
                 response_deserializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.FromString,
                 _registered_method=True)
+        self.SkipBatch = channel.unary_unary(
+                '/guessbook.v1.Control/SkipBatch',
+                request_serializer=guessbook_dot_proto_dot_control__pb2.JobCommand.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.FromString,
+                _registered_method=True)
+        self.CancelJob = channel.unary_unary(
+                '/guessbook.v1.Control/CancelJob',
+                request_serializer=guessbook_dot_proto_dot_control__pb2.JobCommand.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.FromString,
+                _registered_method=True)
+        self.SetPriority = channel.unary_unary(
+                '/guessbook.v1.Control/SetPriority',
+                request_serializer=guessbook_dot_proto_dot_control__pb2.SetPriorityRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.FromString,
+                _registered_method=True)
+        self.MoveJob = channel.unary_unary(
+                '/guessbook.v1.Control/MoveJob',
+                request_serializer=guessbook_dot_proto_dot_control__pb2.MoveJobRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.FromString,
+                _registered_method=True)
+        self.SetQueue = channel.unary_unary(
+                '/guessbook.v1.Control/SetQueue',
+                request_serializer=guessbook_dot_proto_dot_control__pb2.SetQueueRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_control__pb2.SetQueueResponse.FromString,
+                _registered_method=True)
         self.ChangeSchedule = channel.unary_unary(
                 '/guessbook.v1.Control/ChangeSchedule',
                 request_serializer=guessbook_dot_proto_dot_control__pb2.ChangeScheduleRequest.SerializeToString,
@@ -125,6 +150,38 @@ class ControlServicer:
         raise NotImplementedError('Method not implemented!')
 
     def TakeSnapshot(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SkipBatch(self, request, context):
+        """The current batch contributes no update.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelJob(self, request, context):
+        """A job that waits is cancelled at once, one that runs at the next step. Its checkpoints and its dataset are kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetPriority(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MoveJob(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetQueue(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -205,6 +262,31 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.TakeSnapshot,
                     request_deserializer=guessbook_dot_proto_dot_control__pb2.JobCommand.FromString,
                     response_serializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.SerializeToString,
+            ),
+            'SkipBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.SkipBatch,
+                    request_deserializer=guessbook_dot_proto_dot_control__pb2.JobCommand.FromString,
+                    response_serializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.SerializeToString,
+            ),
+            'CancelJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelJob,
+                    request_deserializer=guessbook_dot_proto_dot_control__pb2.JobCommand.FromString,
+                    response_serializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.SerializeToString,
+            ),
+            'SetPriority': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPriority,
+                    request_deserializer=guessbook_dot_proto_dot_control__pb2.SetPriorityRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.SerializeToString,
+            ),
+            'MoveJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveJob,
+                    request_deserializer=guessbook_dot_proto_dot_control__pb2.MoveJobRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_control__pb2.CommandResponse.SerializeToString,
+            ),
+            'SetQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetQueue,
+                    request_deserializer=guessbook_dot_proto_dot_control__pb2.SetQueueRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_control__pb2.SetQueueResponse.SerializeToString,
             ),
             'ChangeSchedule': grpc.unary_unary_rpc_method_handler(
                     servicer.ChangeSchedule,
@@ -377,6 +459,141 @@ class Control:
             '/guessbook.v1.Control/TakeSnapshot',
             guessbook_dot_proto_dot_control__pb2.JobCommand.SerializeToString,
             guessbook_dot_proto_dot_control__pb2.CommandResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SkipBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.Control/SkipBatch',
+            guessbook_dot_proto_dot_control__pb2.JobCommand.SerializeToString,
+            guessbook_dot_proto_dot_control__pb2.CommandResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.Control/CancelJob',
+            guessbook_dot_proto_dot_control__pb2.JobCommand.SerializeToString,
+            guessbook_dot_proto_dot_control__pb2.CommandResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPriority(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.Control/SetPriority',
+            guessbook_dot_proto_dot_control__pb2.SetPriorityRequest.SerializeToString,
+            guessbook_dot_proto_dot_control__pb2.CommandResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.Control/MoveJob',
+            guessbook_dot_proto_dot_control__pb2.MoveJobRequest.SerializeToString,
+            guessbook_dot_proto_dot_control__pb2.CommandResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.Control/SetQueue',
+            guessbook_dot_proto_dot_control__pb2.SetQueueRequest.SerializeToString,
+            guessbook_dot_proto_dot_control__pb2.SetQueueResponse.FromString,
             options,
             channel_credentials,
             insecure,

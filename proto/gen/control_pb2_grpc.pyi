@@ -37,6 +37,13 @@ class ControlStub:
     ResumeJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]
     StopJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]
     TakeSnapshot: _grpc.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]
+    SkipBatch: _grpc.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]
+    """The current batch contributes no update."""
+    CancelJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]
+    """A job that waits is cancelled at once, one that runs at the next step. Its checkpoints and its dataset are kept."""
+    SetPriority: _grpc.UnaryUnaryMultiCallable[_control_pb2.SetPriorityRequest, _control_pb2.CommandResponse]
+    MoveJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.MoveJobRequest, _control_pb2.CommandResponse]
+    SetQueue: _grpc.UnaryUnaryMultiCallable[_control_pb2.SetQueueRequest, _control_pb2.SetQueueResponse]
     ChangeSchedule: _grpc.UnaryUnaryMultiCallable[_control_pb2.ChangeScheduleRequest, _control_pb2.CommandResponse]
     """When a job's snapshots are taken and how long they may take; while it waits and while it runs, from the next step on."""
     LeaseJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.LeaseJobRequest, _control_pb2.LeaseJobResponse]
@@ -60,6 +67,13 @@ class ControlAsyncStub(ControlStub):
     ResumeJob: _aio.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]  # type: ignore[assignment]
     StopJob: _aio.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]  # type: ignore[assignment]
     TakeSnapshot: _aio.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]  # type: ignore[assignment]
+    SkipBatch: _aio.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]  # type: ignore[assignment]
+    """The current batch contributes no update."""
+    CancelJob: _aio.UnaryUnaryMultiCallable[_control_pb2.JobCommand, _control_pb2.CommandResponse]  # type: ignore[assignment]
+    """A job that waits is cancelled at once, one that runs at the next step. Its checkpoints and its dataset are kept."""
+    SetPriority: _aio.UnaryUnaryMultiCallable[_control_pb2.SetPriorityRequest, _control_pb2.CommandResponse]  # type: ignore[assignment]
+    MoveJob: _aio.UnaryUnaryMultiCallable[_control_pb2.MoveJobRequest, _control_pb2.CommandResponse]  # type: ignore[assignment]
+    SetQueue: _aio.UnaryUnaryMultiCallable[_control_pb2.SetQueueRequest, _control_pb2.SetQueueResponse]  # type: ignore[assignment]
     ChangeSchedule: _aio.UnaryUnaryMultiCallable[_control_pb2.ChangeScheduleRequest, _control_pb2.CommandResponse]  # type: ignore[assignment]
     """When a job's snapshots are taken and how long they may take; while it waits and while it runs, from the next step on."""
     LeaseJob: _aio.UnaryUnaryMultiCallable[_control_pb2.LeaseJobRequest, _control_pb2.LeaseJobResponse]  # type: ignore[assignment]
@@ -110,6 +124,43 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.JobCommand,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.CommandResponse, _abc.Awaitable[_control_pb2.CommandResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SkipBatch(
+        self,
+        request: _control_pb2.JobCommand,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.CommandResponse, _abc.Awaitable[_control_pb2.CommandResponse]]:
+        """The current batch contributes no update."""
+
+    @_abc_1.abstractmethod
+    def CancelJob(
+        self,
+        request: _control_pb2.JobCommand,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.CommandResponse, _abc.Awaitable[_control_pb2.CommandResponse]]:
+        """A job that waits is cancelled at once, one that runs at the next step. Its checkpoints and its dataset are kept."""
+
+    @_abc_1.abstractmethod
+    def SetPriority(
+        self,
+        request: _control_pb2.SetPriorityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.CommandResponse, _abc.Awaitable[_control_pb2.CommandResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def MoveJob(
+        self,
+        request: _control_pb2.MoveJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.CommandResponse, _abc.Awaitable[_control_pb2.CommandResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetQueue(
+        self,
+        request: _control_pb2.SetQueueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.SetQueueResponse, _abc.Awaitable[_control_pb2.SetQueueResponse]]: ...
 
     @_abc_1.abstractmethod
     def ChangeSchedule(

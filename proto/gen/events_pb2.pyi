@@ -41,6 +41,59 @@ PRIORITY_HIGH: Priority.ValueType  # 3
 PRIORITY_URGENT: Priority.ValueType  # 4
 Global___Priority: _TypeAlias = Priority  # noqa: Y015
 
+class _Failure:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FailureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FAILURE_OTHER: _Failure.ValueType  # 0
+    FAILURE_BAD_DATA: _Failure.ValueType  # 1
+    """nothing in the data can be trained on"""
+    FAILURE_OUT_OF_MEMORY: _Failure.ValueType  # 2
+    FAILURE_NOT_FINITE: _Failure.ValueType  # 3
+    """the loss was NaN or infinite; the last good checkpoint is kept"""
+    FAILURE_DISK_FULL: _Failure.ValueType  # 4
+    FAILURE_BAD_CONFIG: _Failure.ValueType  # 5
+    """a model that isn't there, a module that it doesn't have ..."""
+
+class Failure(_Failure, metaclass=_FailureEnumTypeWrapper): ...
+
+FAILURE_OTHER: Failure.ValueType  # 0
+FAILURE_BAD_DATA: Failure.ValueType  # 1
+"""nothing in the data can be trained on"""
+FAILURE_OUT_OF_MEMORY: Failure.ValueType  # 2
+FAILURE_NOT_FINITE: Failure.ValueType  # 3
+"""the loss was NaN or infinite; the last good checkpoint is kept"""
+FAILURE_DISK_FULL: Failure.ValueType  # 4
+FAILURE_BAD_CONFIG: Failure.ValueType  # 5
+"""a model that isn't there, a module that it doesn't have ..."""
+Global___Failure: _TypeAlias = Failure  # noqa: Y015
+
+class _QueueState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QueueStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QueueState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QUEUE_STATE_UNSPECIFIED: _QueueState.ValueType  # 0
+    QUEUE_STATE_ON: _QueueState.ValueType  # 1
+    QUEUE_STATE_PAUSED: _QueueState.ValueType  # 2
+    """no job is begun; what runs goes on"""
+    QUEUE_STATE_OFF: _QueueState.ValueType  # 3
+    """no job is begun, and what ran was checkpointed and put back in its place"""
+
+class QueueState(_QueueState, metaclass=_QueueStateEnumTypeWrapper):
+    """---- the queue as a whole: subject "queue" -------------------------------------------------------"""
+
+QUEUE_STATE_UNSPECIFIED: QueueState.ValueType  # 0
+QUEUE_STATE_ON: QueueState.ValueType  # 1
+QUEUE_STATE_PAUSED: QueueState.ValueType  # 2
+"""no job is begun; what runs goes on"""
+QUEUE_STATE_OFF: QueueState.ValueType  # 3
+"""no job is begun, and what ran was checkpointed and put back in its place"""
+Global___QueueState: _TypeAlias = QueueState  # noqa: Y015
+
 class _Role:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -92,11 +145,16 @@ class Event(_message.Message):
     JOB_RESUMED_FIELD_NUMBER: _builtins.int
     STOP_REQUESTED_FIELD_NUMBER: _builtins.int
     JOB_STOPPED_FIELD_NUMBER: _builtins.int
+    BATCH_SKIP_REQUESTED_FIELD_NUMBER: _builtins.int
+    BATCH_SKIPPED_FIELD_NUMBER: _builtins.int
     SNAPSHOT_REQUESTED_FIELD_NUMBER: _builtins.int
     JOB_COMPLETED_FIELD_NUMBER: _builtins.int
     JOB_FAILED_FIELD_NUMBER: _builtins.int
+    JOB_CANCELLED_FIELD_NUMBER: _builtins.int
     JOB_INTERRUPTED_FIELD_NUMBER: _builtins.int
     SCHEDULE_CHANGED_FIELD_NUMBER: _builtins.int
+    JOB_MOVED_FIELD_NUMBER: _builtins.int
+    CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
     RUN_STARTED_FIELD_NUMBER: _builtins.int
     STEP_COMPLETED_FIELD_NUMBER: _builtins.int
     CHECKPOINT_SAVED_FIELD_NUMBER: _builtins.int
@@ -109,6 +167,7 @@ class Event(_message.Message):
     DATASET_REGISTERED_FIELD_NUMBER: _builtins.int
     EXAMPLES_REGISTERED_FIELD_NUMBER: _builtins.int
     DATASET_REJECTED_FIELD_NUMBER: _builtins.int
+    FILE_RECEIVED_FIELD_NUMBER: _builtins.int
     VERSION_CREATED_FIELD_NUMBER: _builtins.int
     VERSION_NOTED_FIELD_NUMBER: _builtins.int
     VERSION_DELETED_FIELD_NUMBER: _builtins.int
@@ -137,6 +196,9 @@ class Event(_message.Message):
     OPERATION_COMPLETED_FIELD_NUMBER: _builtins.int
     OPERATION_REFUSED_FIELD_NUMBER: _builtins.int
     OPERATION_UNDONE_FIELD_NUMBER: _builtins.int
+    BATCH_SIZE_REDUCED_FIELD_NUMBER: _builtins.int
+    QUEUE_CHANGED_FIELD_NUMBER: _builtins.int
+    HOOK_RAN_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """Given by the log, inside the commit. Empty in a request, and where a frame says it for all its events.
     1, 2, 3 ... without gaps
@@ -178,15 +240,25 @@ class Event(_message.Message):
     @_builtins.property
     def job_stopped(self) -> Global___JobStopped: ...
     @_builtins.property
+    def batch_skip_requested(self) -> Global___BatchSkipRequested: ...
+    @_builtins.property
+    def batch_skipped(self) -> Global___BatchSkipped: ...
+    @_builtins.property
     def snapshot_requested(self) -> Global___SnapshotRequested: ...
     @_builtins.property
     def job_completed(self) -> Global___JobCompleted: ...
     @_builtins.property
     def job_failed(self) -> Global___JobFailed: ...
     @_builtins.property
+    def job_cancelled(self) -> Global___JobCancelled: ...
+    @_builtins.property
     def job_interrupted(self) -> Global___JobInterrupted: ...
     @_builtins.property
     def schedule_changed(self) -> Global___ScheduleChanged: ...
+    @_builtins.property
+    def job_moved(self) -> Global___JobMoved: ...
+    @_builtins.property
+    def cancel_requested(self) -> Global___CancelRequested: ...
     @_builtins.property
     def run_started(self) -> Global___RunStarted: ...
     @_builtins.property
@@ -211,6 +283,8 @@ class Event(_message.Message):
     def examples_registered(self) -> Global___ExamplesRegistered: ...
     @_builtins.property
     def dataset_rejected(self) -> Global___DatasetRejected: ...
+    @_builtins.property
+    def file_received(self) -> Global___FileReceived: ...
     @_builtins.property
     def version_created(self) -> Global___VersionCreated: ...
     @_builtins.property
@@ -267,6 +341,12 @@ class Event(_message.Message):
     def operation_refused(self) -> Global___OperationRefused: ...
     @_builtins.property
     def operation_undone(self) -> Global___OperationUndone: ...
+    @_builtins.property
+    def batch_size_reduced(self) -> Global___BatchSizeReduced: ...
+    @_builtins.property
+    def queue_changed(self) -> Global___QueueChanged: ...
+    @_builtins.property
+    def hook_ran(self) -> Global___HookRan: ...
     def __init__(
         self,
         *,
@@ -287,11 +367,16 @@ class Event(_message.Message):
         job_resumed: Global___JobResumed | None = ...,
         stop_requested: Global___StopRequested | None = ...,
         job_stopped: Global___JobStopped | None = ...,
+        batch_skip_requested: Global___BatchSkipRequested | None = ...,
+        batch_skipped: Global___BatchSkipped | None = ...,
         snapshot_requested: Global___SnapshotRequested | None = ...,
         job_completed: Global___JobCompleted | None = ...,
         job_failed: Global___JobFailed | None = ...,
+        job_cancelled: Global___JobCancelled | None = ...,
         job_interrupted: Global___JobInterrupted | None = ...,
         schedule_changed: Global___ScheduleChanged | None = ...,
+        job_moved: Global___JobMoved | None = ...,
+        cancel_requested: Global___CancelRequested | None = ...,
         run_started: Global___RunStarted | None = ...,
         step_completed: Global___StepCompleted | None = ...,
         checkpoint_saved: Global___CheckpointSaved | None = ...,
@@ -304,6 +389,7 @@ class Event(_message.Message):
         dataset_registered: Global___DatasetRegistered | None = ...,
         examples_registered: Global___ExamplesRegistered | None = ...,
         dataset_rejected: Global___DatasetRejected | None = ...,
+        file_received: Global___FileReceived | None = ...,
         version_created: Global___VersionCreated | None = ...,
         version_noted: Global___VersionNoted | None = ...,
         version_deleted: Global___VersionDeleted | None = ...,
@@ -332,12 +418,15 @@ class Event(_message.Message):
         operation_completed: Global___OperationCompleted | None = ...,
         operation_refused: Global___OperationRefused | None = ...,
         operation_undone: Global___OperationUndone | None = ...,
+        batch_size_reduced: Global___BatchSizeReduced | None = ...,
+        queue_changed: Global___QueueChanged | None = ...,
+        hook_ran: Global___HookRan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["backup_created", b"backup_created", "backup_failed", b"backup_failed", "backup_pruned", b"backup_pruned", "backup_started", b"backup_started", "backup_verified", b"backup_verified", "base_model_registered", b"base_model_registered", "base_model_switched", b"base_model_switched", "body", b"body", "checkpoint_saved", b"checkpoint_saved", "config_changed", b"config_changed", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "drill_completed", b"drill_completed", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "history_archived", b"history_archived", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "latest_moved", b"latest_moved", "log_restored", b"log_restored", "operation_backed_up", b"operation_backed_up", "operation_completed", b"operation_completed", "operation_performed", b"operation_performed", "operation_refused", b"operation_refused", "operation_requested", b"operation_requested", "operation_undone", b"operation_undone", "pause_requested", b"pause_requested", "report_created", b"report_created", "resume_requested", b"resume_requested", "run_started", b"run_started", "schedule_changed", b"schedule_changed", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "snapshot_thinned", b"snapshot_thinned", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created", "version_deleted", b"version_deleted", "version_noted", b"version_noted", "version_purged", b"version_purged", "version_restored", b"version_restored"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backup_created", b"backup_created", "backup_failed", b"backup_failed", "backup_pruned", b"backup_pruned", "backup_started", b"backup_started", "backup_verified", b"backup_verified", "base_model_registered", b"base_model_registered", "base_model_switched", b"base_model_switched", "batch_size_reduced", b"batch_size_reduced", "batch_skip_requested", b"batch_skip_requested", "batch_skipped", b"batch_skipped", "body", b"body", "cancel_requested", b"cancel_requested", "checkpoint_saved", b"checkpoint_saved", "config_changed", b"config_changed", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "drill_completed", b"drill_completed", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "file_received", b"file_received", "history_archived", b"history_archived", "hook_ran", b"hook_ran", "job_cancelled", b"job_cancelled", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_moved", b"job_moved", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "latest_moved", b"latest_moved", "log_restored", b"log_restored", "operation_backed_up", b"operation_backed_up", "operation_completed", b"operation_completed", "operation_performed", b"operation_performed", "operation_refused", b"operation_refused", "operation_requested", b"operation_requested", "operation_undone", b"operation_undone", "pause_requested", b"pause_requested", "queue_changed", b"queue_changed", "report_created", b"report_created", "resume_requested", b"resume_requested", "run_started", b"run_started", "schedule_changed", b"schedule_changed", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "snapshot_thinned", b"snapshot_thinned", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created", "version_deleted", b"version_deleted", "version_noted", b"version_noted", "version_purged", b"version_purged", "version_restored", b"version_restored"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "backup_created", b"backup_created", "backup_failed", b"backup_failed", "backup_pruned", b"backup_pruned", "backup_started", b"backup_started", "backup_verified", b"backup_verified", "base_model_registered", b"base_model_registered", "base_model_switched", b"base_model_switched", "body", b"body", "causation", b"causation", "checkpoint_saved", b"checkpoint_saved", "config_changed", b"config_changed", "correlation", b"correlation", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "drill_completed", b"drill_completed", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "history_archived", b"history_archived", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "latest_moved", b"latest_moved", "log_restored", b"log_restored", "occurred_at_us", b"occurred_at_us", "operation_backed_up", b"operation_backed_up", "operation_completed", b"operation_completed", "operation_performed", b"operation_performed", "operation_refused", b"operation_refused", "operation_requested", b"operation_requested", "operation_undone", b"operation_undone", "pause_requested", b"pause_requested", "position", b"position", "recorded_at_us", b"recorded_at_us", "report_created", b"report_created", "resume_requested", b"resume_requested", "run_started", b"run_started", "schedule_changed", b"schedule_changed", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "snapshot_thinned", b"snapshot_thinned", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "subject", b"subject", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created", "version_deleted", b"version_deleted", "version_noted", b"version_noted", "version_purged", b"version_purged", "version_restored", b"version_restored"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "backup_created", b"backup_created", "backup_failed", b"backup_failed", "backup_pruned", b"backup_pruned", "backup_started", b"backup_started", "backup_verified", b"backup_verified", "base_model_registered", b"base_model_registered", "base_model_switched", b"base_model_switched", "batch_size_reduced", b"batch_size_reduced", "batch_skip_requested", b"batch_skip_requested", "batch_skipped", b"batch_skipped", "body", b"body", "cancel_requested", b"cancel_requested", "causation", b"causation", "checkpoint_saved", b"checkpoint_saved", "config_changed", b"config_changed", "correlation", b"correlation", "dataset_registered", b"dataset_registered", "dataset_rejected", b"dataset_rejected", "drill_completed", b"drill_completed", "examples_observed", b"examples_observed", "examples_registered", b"examples_registered", "file_received", b"file_received", "history_archived", b"history_archived", "hook_ran", b"hook_ran", "job_cancelled", b"job_cancelled", "job_completed", b"job_completed", "job_failed", b"job_failed", "job_interrupted", b"job_interrupted", "job_leased", b"job_leased", "job_moved", b"job_moved", "job_paused", b"job_paused", "job_priority_changed", b"job_priority_changed", "job_queued", b"job_queued", "job_resumed", b"job_resumed", "job_started", b"job_started", "job_stopped", b"job_stopped", "latest_moved", b"latest_moved", "log_restored", b"log_restored", "occurred_at_us", b"occurred_at_us", "operation_backed_up", b"operation_backed_up", "operation_completed", b"operation_completed", "operation_performed", b"operation_performed", "operation_refused", b"operation_refused", "operation_requested", b"operation_requested", "operation_undone", b"operation_undone", "pause_requested", b"pause_requested", "position", b"position", "queue_changed", b"queue_changed", "recorded_at_us", b"recorded_at_us", "report_created", b"report_created", "resume_requested", b"resume_requested", "run_started", b"run_started", "schedule_changed", b"schedule_changed", "server_started", b"server_started", "snapshot_completed", b"snapshot_completed", "snapshot_failed", b"snapshot_failed", "snapshot_requested", b"snapshot_requested", "snapshot_started", b"snapshot_started", "snapshot_thinned", b"snapshot_thinned", "step_completed", b"step_completed", "stop_requested", b"stop_requested", "subject", b"subject", "token_created", b"token_created", "token_revoked", b"token_revoked", "trainer_connected", b"trainer_connected", "trainer_lost", b"trainer_lost", "version_created", b"version_created", "version_deleted", b"version_deleted", "version_noted", b"version_noted", "version_purged", b"version_purged", "version_restored", b"version_restored"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["job_queued", "job_priority_changed", "job_leased", "job_started", "pause_requested", "job_paused", "resume_requested", "job_resumed", "stop_requested", "job_stopped", "snapshot_requested", "job_completed", "job_failed", "job_interrupted", "schedule_changed", "run_started", "step_completed", "checkpoint_saved", "snapshot_started", "examples_observed", "snapshot_completed", "snapshot_failed", "snapshot_thinned", "report_created", "dataset_registered", "examples_registered", "dataset_rejected", "version_created", "version_noted", "version_deleted", "version_restored", "version_purged", "latest_moved", "backup_started", "backup_created", "backup_verified", "backup_failed", "backup_pruned", "drill_completed", "log_restored", "history_archived", "server_started", "trainer_connected", "trainer_lost", "token_created", "token_revoked", "config_changed", "base_model_registered", "base_model_switched", "operation_requested", "operation_backed_up", "operation_performed", "operation_completed", "operation_refused", "operation_undone"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["job_queued", "job_priority_changed", "job_leased", "job_started", "pause_requested", "job_paused", "resume_requested", "job_resumed", "stop_requested", "job_stopped", "batch_skip_requested", "batch_skipped", "snapshot_requested", "job_completed", "job_failed", "job_cancelled", "job_interrupted", "schedule_changed", "job_moved", "cancel_requested", "run_started", "step_completed", "checkpoint_saved", "snapshot_started", "examples_observed", "snapshot_completed", "snapshot_failed", "snapshot_thinned", "report_created", "dataset_registered", "examples_registered", "dataset_rejected", "file_received", "version_created", "version_noted", "version_deleted", "version_restored", "version_purged", "latest_moved", "backup_started", "backup_created", "backup_verified", "backup_failed", "backup_pruned", "drill_completed", "log_restored", "history_archived", "server_started", "trainer_connected", "trainer_lost", "token_created", "token_revoked", "config_changed", "base_model_registered", "base_model_switched", "operation_requested", "operation_backed_up", "operation_performed", "operation_completed", "operation_refused", "operation_undone", "batch_size_reduced", "queue_changed", "hook_ran"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -403,6 +492,9 @@ class TrainingConfig(_message.Message):
     LEARNED_LOSS_FIELD_NUMBER: _builtins.int
     FROM_VERSION_FIELD_NUMBER: _builtins.int
     REPORT_TO_FIELD_NUMBER: _builtins.int
+    LOAD_IN_4BIT_FIELD_NUMBER: _builtins.int
+    AUTO_FIND_BATCH_SIZE_FIELD_NUMBER: _builtins.int
+    NUM_PROCESSES_FIELD_NUMBER: _builtins.int
     base_model: _builtins.str
     """a Hugging Face id, a local folder or a .gguf file"""
     learning_rate: _builtins.float
@@ -443,6 +535,12 @@ class TrainingConfig(_message.Message):
     """nats; under it an example without an exact form (plain text) is learned"""
     from_version: _builtins.str
     """start from this version instead of the base model alone: its adapter is trained on; empty: from the base model"""
+    load_in_4bit: _builtins.bool
+    """the base's weights quantised (bitsandbytes, NF4); needs a GPU"""
+    auto_find_batch_size: _builtins.bool
+    """out of memory: go on at half the batch and twice the accumulation, instead of failing"""
+    num_processes: _builtins.int
+    """that train together (torchrun); 0 or 1: one"""
     @_builtins.property
     def lora_target_modules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """empty: all linear layers"""
@@ -492,11 +590,16 @@ class TrainingConfig(_message.Message):
         learned_loss: _builtins.float | None = ...,
         from_version: _builtins.str | None = ...,
         report_to: _abc.Iterable[_builtins.str] | None = ...,
+        load_in_4bit: _builtins.bool | None = ...,
+        auto_find_batch_size: _builtins.bool | None = ...,
+        num_processes: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_base_model", b"_base_model", "_dtype", b"_dtype", "_from_version", b"_from_version", "_gradient_accumulation_steps", b"_gradient_accumulation_steps", "_held_out", b"_held_out", "_learned_loss", b"_learned_loss", "_learning_rate", b"_learning_rate", "_lora_alpha", b"_lora_alpha", "_lora_dropout", b"_lora_dropout", "_lora_r", b"_lora_r", "_lr_scheduler_type", b"_lr_scheduler_type", "_max_grad_norm", b"_max_grad_norm", "_max_length", b"_max_length", "_max_new_tokens", b"_max_new_tokens", "_max_steps", b"_max_steps", "_num_train_epochs", b"_num_train_epochs", "_per_device_train_batch_size", b"_per_device_train_batch_size", "_save_steps", b"_save_steps", "_scorer", b"_scorer", "_seed", b"_seed", "_snapshot_budget_percent", b"_snapshot_budget_percent", "_snapshot_budget_seconds", b"_snapshot_budget_seconds", "_snapshots", b"_snapshots", "_tracked_examples", b"_tracked_examples", "_warmup_ratio", b"_warmup_ratio", "_weight_decay", b"_weight_decay", "base_model", b"base_model", "dtype", b"dtype", "from_version", b"from_version", "gradient_accumulation_steps", b"gradient_accumulation_steps", "held_out", b"held_out", "learned_loss", b"learned_loss", "learning_rate", b"learning_rate", "lora_alpha", b"lora_alpha", "lora_dropout", b"lora_dropout", "lora_r", b"lora_r", "lr_scheduler_type", b"lr_scheduler_type", "max_grad_norm", b"max_grad_norm", "max_length", b"max_length", "max_new_tokens", b"max_new_tokens", "max_steps", b"max_steps", "num_train_epochs", b"num_train_epochs", "per_device_train_batch_size", b"per_device_train_batch_size", "save_steps", b"save_steps", "scorer", b"scorer", "seed", b"seed", "snapshot_budget_percent", b"snapshot_budget_percent", "snapshot_budget_seconds", b"snapshot_budget_seconds", "snapshots", b"snapshots", "tracked_examples", b"tracked_examples", "warmup_ratio", b"warmup_ratio", "weight_decay", b"weight_decay"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_auto_find_batch_size", b"_auto_find_batch_size", "_base_model", b"_base_model", "_dtype", b"_dtype", "_from_version", b"_from_version", "_gradient_accumulation_steps", b"_gradient_accumulation_steps", "_held_out", b"_held_out", "_learned_loss", b"_learned_loss", "_learning_rate", b"_learning_rate", "_load_in_4bit", b"_load_in_4bit", "_lora_alpha", b"_lora_alpha", "_lora_dropout", b"_lora_dropout", "_lora_r", b"_lora_r", "_lr_scheduler_type", b"_lr_scheduler_type", "_max_grad_norm", b"_max_grad_norm", "_max_length", b"_max_length", "_max_new_tokens", b"_max_new_tokens", "_max_steps", b"_max_steps", "_num_processes", b"_num_processes", "_num_train_epochs", b"_num_train_epochs", "_per_device_train_batch_size", b"_per_device_train_batch_size", "_save_steps", b"_save_steps", "_scorer", b"_scorer", "_seed", b"_seed", "_snapshot_budget_percent", b"_snapshot_budget_percent", "_snapshot_budget_seconds", b"_snapshot_budget_seconds", "_snapshots", b"_snapshots", "_tracked_examples", b"_tracked_examples", "_warmup_ratio", b"_warmup_ratio", "_weight_decay", b"_weight_decay", "auto_find_batch_size", b"auto_find_batch_size", "base_model", b"base_model", "dtype", b"dtype", "from_version", b"from_version", "gradient_accumulation_steps", b"gradient_accumulation_steps", "held_out", b"held_out", "learned_loss", b"learned_loss", "learning_rate", b"learning_rate", "load_in_4bit", b"load_in_4bit", "lora_alpha", b"lora_alpha", "lora_dropout", b"lora_dropout", "lora_r", b"lora_r", "lr_scheduler_type", b"lr_scheduler_type", "max_grad_norm", b"max_grad_norm", "max_length", b"max_length", "max_new_tokens", b"max_new_tokens", "max_steps", b"max_steps", "num_processes", b"num_processes", "num_train_epochs", b"num_train_epochs", "per_device_train_batch_size", b"per_device_train_batch_size", "save_steps", b"save_steps", "scorer", b"scorer", "seed", b"seed", "snapshot_budget_percent", b"snapshot_budget_percent", "snapshot_budget_seconds", b"snapshot_budget_seconds", "snapshots", b"snapshots", "tracked_examples", b"tracked_examples", "warmup_ratio", b"warmup_ratio", "weight_decay", b"weight_decay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base_model", b"_base_model", "_dtype", b"_dtype", "_from_version", b"_from_version", "_gradient_accumulation_steps", b"_gradient_accumulation_steps", "_held_out", b"_held_out", "_learned_loss", b"_learned_loss", "_learning_rate", b"_learning_rate", "_lora_alpha", b"_lora_alpha", "_lora_dropout", b"_lora_dropout", "_lora_r", b"_lora_r", "_lr_scheduler_type", b"_lr_scheduler_type", "_max_grad_norm", b"_max_grad_norm", "_max_length", b"_max_length", "_max_new_tokens", b"_max_new_tokens", "_max_steps", b"_max_steps", "_num_train_epochs", b"_num_train_epochs", "_per_device_train_batch_size", b"_per_device_train_batch_size", "_save_steps", b"_save_steps", "_scorer", b"_scorer", "_seed", b"_seed", "_snapshot_budget_percent", b"_snapshot_budget_percent", "_snapshot_budget_seconds", b"_snapshot_budget_seconds", "_snapshots", b"_snapshots", "_tracked_examples", b"_tracked_examples", "_warmup_ratio", b"_warmup_ratio", "_weight_decay", b"_weight_decay", "base_model", b"base_model", "dtype", b"dtype", "from_version", b"from_version", "gradient_accumulation_steps", b"gradient_accumulation_steps", "held_out", b"held_out", "learned_loss", b"learned_loss", "learning_rate", b"learning_rate", "lora_alpha", b"lora_alpha", "lora_dropout", b"lora_dropout", "lora_r", b"lora_r", "lora_target_modules", b"lora_target_modules", "lr_scheduler_type", b"lr_scheduler_type", "max_grad_norm", b"max_grad_norm", "max_length", b"max_length", "max_new_tokens", b"max_new_tokens", "max_steps", b"max_steps", "num_train_epochs", b"num_train_epochs", "per_device_train_batch_size", b"per_device_train_batch_size", "report_to", b"report_to", "save_steps", b"save_steps", "scorer", b"scorer", "seed", b"seed", "snapshot_budget_percent", b"snapshot_budget_percent", "snapshot_budget_seconds", b"snapshot_budget_seconds", "snapshot_steps", b"snapshot_steps", "snapshots", b"snapshots", "tracked_examples", b"tracked_examples", "tracked_ids", b"tracked_ids", "warmup_ratio", b"warmup_ratio", "weight_decay", b"weight_decay"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_auto_find_batch_size", b"_auto_find_batch_size", "_base_model", b"_base_model", "_dtype", b"_dtype", "_from_version", b"_from_version", "_gradient_accumulation_steps", b"_gradient_accumulation_steps", "_held_out", b"_held_out", "_learned_loss", b"_learned_loss", "_learning_rate", b"_learning_rate", "_load_in_4bit", b"_load_in_4bit", "_lora_alpha", b"_lora_alpha", "_lora_dropout", b"_lora_dropout", "_lora_r", b"_lora_r", "_lr_scheduler_type", b"_lr_scheduler_type", "_max_grad_norm", b"_max_grad_norm", "_max_length", b"_max_length", "_max_new_tokens", b"_max_new_tokens", "_max_steps", b"_max_steps", "_num_processes", b"_num_processes", "_num_train_epochs", b"_num_train_epochs", "_per_device_train_batch_size", b"_per_device_train_batch_size", "_save_steps", b"_save_steps", "_scorer", b"_scorer", "_seed", b"_seed", "_snapshot_budget_percent", b"_snapshot_budget_percent", "_snapshot_budget_seconds", b"_snapshot_budget_seconds", "_snapshots", b"_snapshots", "_tracked_examples", b"_tracked_examples", "_warmup_ratio", b"_warmup_ratio", "_weight_decay", b"_weight_decay", "auto_find_batch_size", b"auto_find_batch_size", "base_model", b"base_model", "dtype", b"dtype", "from_version", b"from_version", "gradient_accumulation_steps", b"gradient_accumulation_steps", "held_out", b"held_out", "learned_loss", b"learned_loss", "learning_rate", b"learning_rate", "load_in_4bit", b"load_in_4bit", "lora_alpha", b"lora_alpha", "lora_dropout", b"lora_dropout", "lora_r", b"lora_r", "lora_target_modules", b"lora_target_modules", "lr_scheduler_type", b"lr_scheduler_type", "max_grad_norm", b"max_grad_norm", "max_length", b"max_length", "max_new_tokens", b"max_new_tokens", "max_steps", b"max_steps", "num_processes", b"num_processes", "num_train_epochs", b"num_train_epochs", "per_device_train_batch_size", b"per_device_train_batch_size", "report_to", b"report_to", "save_steps", b"save_steps", "scorer", b"scorer", "seed", b"seed", "snapshot_budget_percent", b"snapshot_budget_percent", "snapshot_budget_seconds", b"snapshot_budget_seconds", "snapshot_steps", b"snapshot_steps", "snapshots", b"snapshots", "tracked_examples", b"tracked_examples", "tracked_ids", b"tracked_ids", "warmup_ratio", b"warmup_ratio", "weight_decay", b"weight_decay"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__auto_find_batch_size: _TypeAlias = _typing.Literal["auto_find_batch_size"]  # noqa: Y015
+    _WhichOneofArgType__auto_find_batch_size: _TypeAlias = _typing.Literal["_auto_find_batch_size", b"_auto_find_batch_size"]  # noqa: Y015
     _WhichOneofReturnType__base_model: _TypeAlias = _typing.Literal["base_model"]  # noqa: Y015
     _WhichOneofArgType__base_model: _TypeAlias = _typing.Literal["_base_model", b"_base_model"]  # noqa: Y015
     _WhichOneofReturnType__dtype: _TypeAlias = _typing.Literal["dtype"]  # noqa: Y015
@@ -511,6 +614,8 @@ class TrainingConfig(_message.Message):
     _WhichOneofArgType__learned_loss: _TypeAlias = _typing.Literal["_learned_loss", b"_learned_loss"]  # noqa: Y015
     _WhichOneofReturnType__learning_rate: _TypeAlias = _typing.Literal["learning_rate"]  # noqa: Y015
     _WhichOneofArgType__learning_rate: _TypeAlias = _typing.Literal["_learning_rate", b"_learning_rate"]  # noqa: Y015
+    _WhichOneofReturnType__load_in_4bit: _TypeAlias = _typing.Literal["load_in_4bit"]  # noqa: Y015
+    _WhichOneofArgType__load_in_4bit: _TypeAlias = _typing.Literal["_load_in_4bit", b"_load_in_4bit"]  # noqa: Y015
     _WhichOneofReturnType__lora_alpha: _TypeAlias = _typing.Literal["lora_alpha"]  # noqa: Y015
     _WhichOneofArgType__lora_alpha: _TypeAlias = _typing.Literal["_lora_alpha", b"_lora_alpha"]  # noqa: Y015
     _WhichOneofReturnType__lora_dropout: _TypeAlias = _typing.Literal["lora_dropout"]  # noqa: Y015
@@ -527,6 +632,8 @@ class TrainingConfig(_message.Message):
     _WhichOneofArgType__max_new_tokens: _TypeAlias = _typing.Literal["_max_new_tokens", b"_max_new_tokens"]  # noqa: Y015
     _WhichOneofReturnType__max_steps: _TypeAlias = _typing.Literal["max_steps"]  # noqa: Y015
     _WhichOneofArgType__max_steps: _TypeAlias = _typing.Literal["_max_steps", b"_max_steps"]  # noqa: Y015
+    _WhichOneofReturnType__num_processes: _TypeAlias = _typing.Literal["num_processes"]  # noqa: Y015
+    _WhichOneofArgType__num_processes: _TypeAlias = _typing.Literal["_num_processes", b"_num_processes"]  # noqa: Y015
     _WhichOneofReturnType__num_train_epochs: _TypeAlias = _typing.Literal["num_train_epochs"]  # noqa: Y015
     _WhichOneofArgType__num_train_epochs: _TypeAlias = _typing.Literal["_num_train_epochs", b"_num_train_epochs"]  # noqa: Y015
     _WhichOneofReturnType__per_device_train_batch_size: _TypeAlias = _typing.Literal["per_device_train_batch_size"]  # noqa: Y015
@@ -550,6 +657,8 @@ class TrainingConfig(_message.Message):
     _WhichOneofReturnType__weight_decay: _TypeAlias = _typing.Literal["weight_decay"]  # noqa: Y015
     _WhichOneofArgType__weight_decay: _TypeAlias = _typing.Literal["_weight_decay", b"_weight_decay"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__auto_find_batch_size) -> _WhichOneofReturnType__auto_find_batch_size | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__base_model) -> _WhichOneofReturnType__base_model | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dtype) -> _WhichOneofReturnType__dtype | None: ...
@@ -563,6 +672,8 @@ class TrainingConfig(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__learned_loss) -> _WhichOneofReturnType__learned_loss | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__learning_rate) -> _WhichOneofReturnType__learning_rate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__load_in_4bit) -> _WhichOneofReturnType__load_in_4bit | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lora_alpha) -> _WhichOneofReturnType__lora_alpha | None: ...
     @_typing.overload
@@ -579,6 +690,8 @@ class TrainingConfig(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_new_tokens) -> _WhichOneofReturnType__max_new_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_steps) -> _WhichOneofReturnType__max_steps | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__num_processes) -> _WhichOneofReturnType__num_processes | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__num_train_epochs) -> _WhichOneofReturnType__num_train_epochs | None: ...
     @_typing.overload
@@ -614,6 +727,10 @@ class JobQueued(_message.Message):
     CONFIG_FIELD_NUMBER: _builtins.int
     EXTERNAL_FIELD_NUMBER: _builtins.int
     CONSOLIDATE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    NEEDS_FIELD_NUMBER: _builtins.int
+    PREEMPT_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """what a person calls it: the file's name, as submitted"""
     dataset: _builtins.str
@@ -623,8 +740,18 @@ class JobQueued(_message.Message):
     """trained by a program of somebody else's, which says so itself; no trainer may lease it"""
     consolidate: _builtins.str
     """a version: the work is to merge its adapter into its base, not to train"""
+    preempt: _builtins.bool
+    """a running job that is less urgent makes room: it is checkpointed, and goes on by itself afterwards"""
+    file: _builtins.str
+    """where the inbox's file lies now, relative to the data folder; empty: it didn't come through the inbox"""
     @_builtins.property
     def config(self) -> Global___TrainingConfig: ...
+    @_builtins.property
+    def after(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """jobs that must be completed before"""
+
+    @_builtins.property
+    def needs(self) -> Global___Needs: ...
     def __init__(
         self,
         *,
@@ -634,14 +761,42 @@ class JobQueued(_message.Message):
         config: Global___TrainingConfig | None = ...,
         external: _builtins.bool = ...,
         consolidate: _builtins.str = ...,
+        after: _abc.Iterable[_builtins.str] | None = ...,
+        needs: Global___Needs | None = ...,
+        preempt: _builtins.bool = ...,
+        file: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "needs", b"needs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "consolidate", b"consolidate", "dataset", b"dataset", "external", b"external", "name", b"name", "priority", b"priority"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "config", b"config", "consolidate", b"consolidate", "dataset", b"dataset", "external", b"external", "file", b"file", "name", b"name", "needs", b"needs", "preempt", b"preempt", "priority", b"priority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JobQueued: _TypeAlias = JobQueued  # noqa: Y015
+
+@_typing.final
+class Needs(_message.Message):
+    """What a job asks of the trainer that takes it. 0: anything."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICES_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    devices: _builtins.int
+    memory_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        devices: _builtins.int = ...,
+        memory_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["devices", b"devices", "memory_bytes", b"memory_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Needs: _TypeAlias = Needs  # noqa: Y015
 
 @_typing.final
 class JobPriorityChanged(_message.Message):
@@ -662,6 +817,27 @@ class JobPriorityChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JobPriorityChanged: _TypeAlias = JobPriorityChanged  # noqa: Y015
+
+@_typing.final
+class JobMoved(_message.Message):
+    """A place in the queue given by hand: directly before another waiting job of the same priority."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: _builtins.int
+    before: _builtins.str
+    def __init__(
+        self,
+        *,
+        before: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobMoved: _TypeAlias = JobMoved  # noqa: Y015
 
 @_typing.final
 class JobLeased(_message.Message):
@@ -785,6 +961,30 @@ Global___JobResumed: _TypeAlias = JobResumed  # noqa: Y015
 class StopRequested(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    PREEMPTED_BY_FIELD_NUMBER: _builtins.int
+    KEEP_PLACE_FIELD_NUMBER: _builtins.int
+    preempted_by: _builtins.str
+    """the job that it makes room for"""
+    keep_place: _builtins.bool
+    """it goes on by itself: it keeps its place in the queue and is not held"""
+    def __init__(
+        self,
+        *,
+        preempted_by: _builtins.str = ...,
+        keep_place: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keep_place", b"keep_place", "preempted_by", b"preempted_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StopRequested: _TypeAlias = StopRequested  # noqa: Y015
+
+@_typing.final
+class BatchSkipRequested(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
     def __init__(
         self,
     ) -> None: ...
@@ -794,7 +994,69 @@ class StopRequested(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___StopRequested: _TypeAlias = StopRequested  # noqa: Y015
+Global___BatchSkipRequested: _TypeAlias = BatchSkipRequested  # noqa: Y015
+
+@_typing.final
+class BatchSkipped(_message.Message):
+    """The step's batch was looked at and left out: no update was made of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    EXAMPLE_INDEX_FIELD_NUMBER: _builtins.int
+    step: _builtins.int
+    @_builtins.property
+    def example_index(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        step: _builtins.int = ...,
+        example_index: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["example_index", b"example_index", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchSkipped: _TypeAlias = BatchSkipped  # noqa: Y015
+
+@_typing.final
+class CancelRequested(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelRequested: _TypeAlias = CancelRequested  # noqa: Y015
+
+@_typing.final
+class JobCancelled(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    step: _builtins.int
+    checkpoint: _builtins.str
+    def __init__(
+        self,
+        *,
+        step: _builtins.int = ...,
+        checkpoint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobCancelled: _TypeAlias = JobCancelled  # noqa: Y015
 
 @_typing.final
 class JobStopped(_message.Message):
@@ -862,23 +1124,106 @@ class JobFailed(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     HINT_FIELD_NUMBER: _builtins.int
     STEP_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
     error: _builtins.str
     hint: _builtins.str
     step: _builtins.int
+    failure: Global___Failure.ValueType
     def __init__(
         self,
         *,
         error: _builtins.str = ...,
         hint: _builtins.str = ...,
         step: _builtins.int = ...,
+        failure: Global___Failure.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "hint", b"hint", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "failure", b"failure", "hint", b"hint", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JobFailed: _TypeAlias = JobFailed  # noqa: Y015
+
+@_typing.final
+class BatchSizeReduced(_message.Message):
+    """Out of memory, and the job allows it: the run goes on from its last checkpoint with these. Their product stays."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    PER_DEVICE_TRAIN_BATCH_SIZE_FIELD_NUMBER: _builtins.int
+    GRADIENT_ACCUMULATION_STEPS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    step: _builtins.int
+    per_device_train_batch_size: _builtins.int
+    gradient_accumulation_steps: _builtins.int
+    error: _builtins.str
+    def __init__(
+        self,
+        *,
+        step: _builtins.int = ...,
+        per_device_train_batch_size: _builtins.int = ...,
+        gradient_accumulation_steps: _builtins.int = ...,
+        error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "gradient_accumulation_steps", b"gradient_accumulation_steps", "per_device_train_batch_size", b"per_device_train_batch_size", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchSizeReduced: _TypeAlias = BatchSizeReduced  # noqa: Y015
+
+@_typing.final
+class QueueChanged(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    to: Global___QueueState.ValueType
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        to: Global___QueueState.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "reason", b"reason", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueChanged: _TypeAlias = QueueChanged  # noqa: Y015
+
+@_typing.final
+class HookRan(_message.Message):
+    """A command or a webhook of config.yaml that an event set off. Subject "hook/<name>"; causation: that event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OK_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    ok: _builtins.bool
+    detail: _builtins.str
+    seconds: _builtins.float
+    def __init__(
+        self,
+        *,
+        ok: _builtins.bool = ...,
+        detail: _builtins.str = ...,
+        seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "ok", b"ok", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HookRan: _TypeAlias = HookRan  # noqa: Y015
 
 @_typing.final
 class JobInterrupted(_message.Message):
@@ -1467,6 +1812,43 @@ class ExamplesRegistered(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExamplesRegistered: _TypeAlias = ExamplesRegistered  # noqa: Y015
+
+@_typing.final
+class FileReceived(_message.Message):
+    """A file of the inbox or of the control folder and what became of it. Subject "inbox"."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    MOVED_TO_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    file: _builtins.str
+    """where it lay, relative to the data folder"""
+    sha256: _builtins.str
+    moved_to: _builtins.str
+    """relative to the data folder"""
+    job: _builtins.str
+    """that it became; empty: it was rejected, or is known already"""
+    reason: _builtins.str
+    """why it became no job"""
+    def __init__(
+        self,
+        *,
+        file: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        moved_to: _builtins.str = ...,
+        job: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "job", b"job", "moved_to", b"moved_to", "reason", b"reason", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileReceived: _TypeAlias = FileReceived  # noqa: Y015
 
 @_typing.final
 class DatasetRejected(_message.Message):
@@ -2198,10 +2580,13 @@ class TrainerConnected(_message.Message):
     DEVICE_FIELD_NUMBER: _builtins.int
     HOST_FIELD_NUMBER: _builtins.int
     PID_FIELD_NUMBER: _builtins.int
+    DEVICES_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     device: _builtins.str
     host: _builtins.str
     pid: _builtins.int
+    @_builtins.property
+    def devices(self) -> _containers.RepeatedCompositeFieldContainer[Global___Device]: ...
     def __init__(
         self,
         *,
@@ -2209,14 +2594,37 @@ class TrainerConnected(_message.Message):
         device: _builtins.str = ...,
         host: _builtins.str = ...,
         pid: _builtins.int = ...,
+        devices: _abc.Iterable[Global___Device] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "epoch", b"epoch", "host", b"host", "pid", b"pid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "devices", b"devices", "epoch", b"epoch", "host", b"host", "pid", b"pid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TrainerConnected: _TypeAlias = TrainerConnected  # noqa: Y015
+
+@_typing.final
+class Device(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    memory_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        memory_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory_bytes", b"memory_bytes", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Device: _TypeAlias = Device  # noqa: Y015
 
 @_typing.final
 class TrainerLost(_message.Message):

@@ -33,6 +33,7 @@ class _JobStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobState.Val
     JOB_STATE_INTERRUPTED: _JobState.ValueType  # 4
     JOB_STATE_COMPLETED: _JobState.ValueType  # 5
     JOB_STATE_FAILED: _JobState.ValueType  # 6
+    JOB_STATE_CANCELLED: _JobState.ValueType  # 7
 
 class JobState(_JobState, metaclass=_JobStateEnumTypeWrapper): ...
 
@@ -43,6 +44,7 @@ JOB_STATE_PAUSED: JobState.ValueType  # 3
 JOB_STATE_INTERRUPTED: JobState.ValueType  # 4
 JOB_STATE_COMPLETED: JobState.ValueType  # 5
 JOB_STATE_FAILED: JobState.ValueType  # 6
+JOB_STATE_CANCELLED: JobState.ValueType  # 7
 Global___JobState: _TypeAlias = JobState  # noqa: Y015
 
 class _ExampleState:
@@ -163,6 +165,106 @@ class RunStep(_message.Message):
 Global___RunStep: _TypeAlias = RunStep  # noqa: Y015
 
 @_typing.final
+class ExplainQueueRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def at(self) -> Global___At: ...
+    def __init__(
+        self,
+        *,
+        at: Global___At | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainQueueRequest: _TypeAlias = ExplainQueueRequest  # noqa: Y015
+
+@_typing.final
+class ExplainQueueResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    JOBS_FIELD_NUMBER: _builtins.int
+    ENDS_AT_US_FIELD_NUMBER: _builtins.int
+    NOW_US_FIELD_NUMBER: _builtins.int
+    state: _events_pb2.QueueState.ValueType
+    reason: _builtins.str
+    """why it is not on, as somebody said"""
+    ends_at_us: _builtins.int
+    """when the whole queue is expected to be done; 0: not known"""
+    now_us: _builtins.int
+    """that the times are counted from"""
+    @_builtins.property
+    def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobOutlook]:
+        """the running ones, then the queue in its order"""
+
+    def __init__(
+        self,
+        *,
+        state: _events_pb2.QueueState.ValueType = ...,
+        reason: _builtins.str = ...,
+        jobs: _abc.Iterable[Global___JobOutlook] | None = ...,
+        ends_at_us: _builtins.int = ...,
+        now_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ends_at_us", b"ends_at_us", "jobs", b"jobs", "now_us", b"now_us", "reason", b"reason", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainQueueResponse: _TypeAlias = ExplainQueueResponse  # noqa: Y015
+
+@_typing.final
+class JobOutlook(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    STARTS_AT_US_FIELD_NUMBER: _builtins.int
+    ENDS_AT_US_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    TRAINER_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    why: _builtins.str
+    """a sentence: why it runs, is next, or has to wait"""
+    starts_at_us: _builtins.int
+    """0: not known"""
+    ends_at_us: _builtins.int
+    """0: not known"""
+    seconds: _builtins.float
+    """of work that is left; 0: not known"""
+    basis: _builtins.str
+    """what the estimate comes from"""
+    trainer: _builtins.str
+    """that has it, or is expected to take it"""
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        why: _builtins.str = ...,
+        starts_at_us: _builtins.int = ...,
+        ends_at_us: _builtins.int = ...,
+        seconds: _builtins.float = ...,
+        basis: _builtins.str = ...,
+        trainer: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "ends_at_us", b"ends_at_us", "job", b"job", "seconds", b"seconds", "starts_at_us", b"starts_at_us", "trainer", b"trainer", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobOutlook: _TypeAlias = JobOutlook  # noqa: Y015
+
+@_typing.final
 class Job(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -189,6 +291,14 @@ class Job(_message.Message):
     SNAPSHOT_PENDING_FIELD_NUMBER: _builtins.int
     EXTERNAL_FIELD_NUMBER: _builtins.int
     CONSOLIDATE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    NEEDS_FIELD_NUMBER: _builtins.int
+    PREEMPT_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    SKIP_PENDING_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    PREEMPTED_BY_FIELD_NUMBER: _builtins.int
+    KEEP_PLACE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
     dataset: _builtins.str
@@ -219,8 +329,23 @@ class Job(_message.Message):
     """trained by a program of somebody else's: no trainer takes it up, it can't be paused"""
     consolidate: _builtins.str
     """a version: its adapter is merged, nothing is trained"""
+    preempt: _builtins.bool
+    file: _builtins.str
+    """where the inbox's file lies now, relative to the data folder"""
+    skip_pending: _builtins.bool
+    failure: _events_pb2.Failure.ValueType
+    preempted_by: _builtins.str
+    """it was asked to make room for that job, or made it"""
+    keep_place: _builtins.bool
+    """the stop that is pending leaves it its place"""
     @_builtins.property
     def config(self) -> _events_pb2.TrainingConfig: ...
+    @_builtins.property
+    def after(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """jobs that must be completed before"""
+
+    @_builtins.property
+    def needs(self) -> _events_pb2.Needs: ...
     def __init__(
         self,
         *,
@@ -247,10 +372,18 @@ class Job(_message.Message):
         snapshot_pending: _builtins.bool = ...,
         external: _builtins.bool = ...,
         consolidate: _builtins.str = ...,
+        after: _abc.Iterable[_builtins.str] | None = ...,
+        needs: _events_pb2.Needs | None = ...,
+        preempt: _builtins.bool = ...,
+        file: _builtins.str = ...,
+        skip_pending: _builtins.bool = ...,
+        failure: _events_pb2.Failure.ValueType = ...,
+        preempted_by: _builtins.str = ...,
+        keep_place: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "needs", b"needs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint_step", b"checkpoint_step", "config", b"config", "consolidate", b"consolidate", "dataset", b"dataset", "epoch", b"epoch", "error", b"error", "external", b"external", "finished_at_us", b"finished_at_us", "held", b"held", "hint", b"hint", "id", b"id", "name", b"name", "pending", b"pending", "pending_position", b"pending_position", "priority", b"priority", "queued_at_us", b"queued_at_us", "queued_position", b"queued_position", "run", b"run", "snapshot_pending", b"snapshot_pending", "started_at_us", b"started_at_us", "state", b"state", "trainer", b"trainer", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "checkpoint_step", b"checkpoint_step", "config", b"config", "consolidate", b"consolidate", "dataset", b"dataset", "epoch", b"epoch", "error", b"error", "external", b"external", "failure", b"failure", "file", b"file", "finished_at_us", b"finished_at_us", "held", b"held", "hint", b"hint", "id", b"id", "keep_place", b"keep_place", "name", b"name", "needs", b"needs", "pending", b"pending", "pending_position", b"pending_position", "preempt", b"preempt", "preempted_by", b"preempted_by", "priority", b"priority", "queued_at_us", b"queued_at_us", "queued_position", b"queued_position", "run", b"run", "skip_pending", b"skip_pending", "snapshot_pending", b"snapshot_pending", "started_at_us", b"started_at_us", "state", b"state", "trainer", b"trainer", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -803,6 +936,7 @@ class Trainer(_message.Message):
     PID_FIELD_NUMBER: _builtins.int
     SINCE_US_FIELD_NUMBER: _builtins.int
     JOB_FIELD_NUMBER: _builtins.int
+    DEVICES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     connected: _builtins.bool
     epoch: _builtins.int
@@ -811,6 +945,8 @@ class Trainer(_message.Message):
     pid: _builtins.int
     since_us: _builtins.int
     job: _builtins.str
+    @_builtins.property
+    def devices(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.Device]: ...
     def __init__(
         self,
         *,
@@ -822,10 +958,11 @@ class Trainer(_message.Message):
         pid: _builtins.int = ...,
         since_us: _builtins.int = ...,
         job: _builtins.str = ...,
+        devices: _abc.Iterable[_events_pb2.Device] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "device", b"device", "epoch", b"epoch", "host", b"host", "id", b"id", "job", b"job", "pid", b"pid", "since_us", b"since_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "device", b"device", "devices", b"devices", "epoch", b"epoch", "host", b"host", "id", b"id", "job", b"job", "pid", b"pid", "since_us", b"since_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -971,6 +1108,10 @@ class Status(_message.Message):
     MAP_USED_BYTES_FIELD_NUMBER: _builtins.int
     LOG_READERS_FIELD_NUMBER: _builtins.int
     LOG_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    QUEUE_REASON_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    ACTIVE_JOBS_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """what this answer is as of"""
     recorded_at_us: _builtins.int
@@ -999,6 +1140,9 @@ class Status(_message.Message):
     """read transactions that are open; one that stays open makes the log grow"""
     log_id: _builtins.str
     """which log this is; a restore makes a new one"""
+    queue: _events_pb2.QueueState.ValueType
+    queue_reason: _builtins.str
+    cancelled: _builtins.int
     @_builtins.property
     def active(self) -> Global___Job: ...
     @_builtins.property
@@ -1007,6 +1151,10 @@ class Status(_message.Message):
 
     @_builtins.property
     def trainers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Trainer]: ...
+    @_builtins.property
+    def active_jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Job]:
+        """one for each trainer that works; `active` is the first"""
+
     def __init__(
         self,
         *,
@@ -1033,10 +1181,14 @@ class Status(_message.Message):
         map_used_bytes: _builtins.int = ...,
         log_readers: _builtins.int = ...,
         log_id: _builtins.str = ...,
+        queue: _events_pb2.QueueState.ValueType = ...,
+        queue_reason: _builtins.str = ...,
+        cancelled: _builtins.int = ...,
+        active_jobs: _abc.Iterable[Global___Job] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "chain_hash", b"chain_hash", "completed", b"completed", "disk_free_bytes", b"disk_free_bytes", "failed", b"failed", "head", b"head", "home", b"home", "interrupted", b"interrupted", "log_bytes", b"log_bytes", "log_id", b"log_id", "log_readers", b"log_readers", "map_bytes", b"map_bytes", "map_used_bytes", b"map_used_bytes", "misplaced_events", b"misplaced_events", "now_us", b"now_us", "past", b"past", "paused", b"paused", "position", b"position", "queued", b"queued", "recorded_at_us", b"recorded_at_us", "run", b"run", "server_version", b"server_version", "trainers", b"trainers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "active_jobs", b"active_jobs", "cancelled", b"cancelled", "chain_hash", b"chain_hash", "completed", b"completed", "disk_free_bytes", b"disk_free_bytes", "failed", b"failed", "head", b"head", "home", b"home", "interrupted", b"interrupted", "log_bytes", b"log_bytes", "log_id", b"log_id", "log_readers", b"log_readers", "map_bytes", b"map_bytes", "map_used_bytes", b"map_used_bytes", "misplaced_events", b"misplaced_events", "now_us", b"now_us", "past", b"past", "paused", b"paused", "position", b"position", "queue", b"queue", "queue_reason", b"queue_reason", "queued", b"queued", "recorded_at_us", b"recorded_at_us", "run", b"run", "server_version", b"server_version", "trainers", b"trainers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

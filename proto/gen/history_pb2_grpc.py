@@ -44,6 +44,11 @@ class HistoryStub:
                 request_serializer=guessbook_dot_proto_dot_history__pb2.ListJobsRequest.SerializeToString,
                 response_deserializer=guessbook_dot_proto_dot_history__pb2.ListJobsResponse.FromString,
                 _registered_method=True)
+        self.ExplainQueue = channel.unary_unary(
+                '/guessbook.v1.History/ExplainQueue',
+                request_serializer=guessbook_dot_proto_dot_history__pb2.ExplainQueueRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_history__pb2.ExplainQueueResponse.FromString,
+                _registered_method=True)
         self.ListRuns = channel.unary_unary(
                 '/guessbook.v1.History/ListRuns',
                 request_serializer=guessbook_dot_proto_dot_history__pb2.ListRunsRequest.SerializeToString,
@@ -102,6 +107,13 @@ class HistoryServicer:
 
     def ListJobs(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainQueue(self, request, context):
+        """Why each job is next, or isn't running, and when it is expected to start and to end.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -173,6 +185,11 @@ def add_HistoryServicer_to_server(servicer, server):
                     servicer.ListJobs,
                     request_deserializer=guessbook_dot_proto_dot_history__pb2.ListJobsRequest.FromString,
                     response_serializer=guessbook_dot_proto_dot_history__pb2.ListJobsResponse.SerializeToString,
+            ),
+            'ExplainQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainQueue,
+                    request_deserializer=guessbook_dot_proto_dot_history__pb2.ExplainQueueRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_history__pb2.ExplainQueueResponse.SerializeToString,
             ),
             'ListRuns': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRuns,
@@ -274,6 +291,33 @@ class History:
             '/guessbook.v1.History/ListJobs',
             guessbook_dot_proto_dot_history__pb2.ListJobsRequest.SerializeToString,
             guessbook_dot_proto_dot_history__pb2.ListJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.History/ExplainQueue',
+            guessbook_dot_proto_dot_history__pb2.ExplainQueueRequest.SerializeToString,
+            guessbook_dot_proto_dot_history__pb2.ExplainQueueResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -33,6 +33,8 @@ class HistoryStub:
     def __new__(cls, channel: _aio.Channel) -> HistoryAsyncStub: ...
     GetStatus: _grpc.UnaryUnaryMultiCallable[_history_pb2.GetStatusRequest, _history_pb2.Status]
     ListJobs: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListJobsRequest, _history_pb2.ListJobsResponse]
+    ExplainQueue: _grpc.UnaryUnaryMultiCallable[_history_pb2.ExplainQueueRequest, _history_pb2.ExplainQueueResponse]
+    """Why each job is next, or isn't running, and when it is expected to start and to end."""
     ListRuns: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListRunsRequest, _history_pb2.ListRunsResponse]
     GetRun: _grpc.UnaryUnaryMultiCallable[_history_pb2.GetRunRequest, _history_pb2.Run]
     ListSteps: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListStepsRequest, _history_pb2.Steps]
@@ -49,6 +51,8 @@ class HistoryAsyncStub(HistoryStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetStatus: _aio.UnaryUnaryMultiCallable[_history_pb2.GetStatusRequest, _history_pb2.Status]  # type: ignore[assignment]
     ListJobs: _aio.UnaryUnaryMultiCallable[_history_pb2.ListJobsRequest, _history_pb2.ListJobsResponse]  # type: ignore[assignment]
+    ExplainQueue: _aio.UnaryUnaryMultiCallable[_history_pb2.ExplainQueueRequest, _history_pb2.ExplainQueueResponse]  # type: ignore[assignment]
+    """Why each job is next, or isn't running, and when it is expected to start and to end."""
     ListRuns: _aio.UnaryUnaryMultiCallable[_history_pb2.ListRunsRequest, _history_pb2.ListRunsResponse]  # type: ignore[assignment]
     GetRun: _aio.UnaryUnaryMultiCallable[_history_pb2.GetRunRequest, _history_pb2.Run]  # type: ignore[assignment]
     ListSteps: _aio.UnaryUnaryMultiCallable[_history_pb2.ListStepsRequest, _history_pb2.Steps]  # type: ignore[assignment]
@@ -74,6 +78,14 @@ class HistoryServicer(metaclass=_abc_1.ABCMeta):
         request: _history_pb2.ListJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_history_pb2.ListJobsResponse, _abc.Awaitable[_history_pb2.ListJobsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ExplainQueue(
+        self,
+        request: _history_pb2.ExplainQueueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_history_pb2.ExplainQueueResponse, _abc.Awaitable[_history_pb2.ExplainQueueResponse]]:
+        """Why each job is next, or isn't running, and when it is expected to start and to end."""
 
     @_abc_1.abstractmethod
     def ListRuns(
