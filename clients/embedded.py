@@ -3,6 +3,7 @@
 Knows how a server is found, started and held on to. When it ends is the keeper's to decide (keeper.py).
 """
 
+import atexit
 import fcntl
 import os
 import subprocess
@@ -27,6 +28,13 @@ LOG_TAIL_LINES = 12
 
 # They outlive what started them, and are to be waited for by nobody.
 _keepers: list["subprocess.Popen[bytes]"] = []
+
+
+@atexit.register
+def _leave_keepers() -> None:
+    """Python warns of a child that still runs when the program ends. These are meant to."""
+    for keeper in _keepers:
+        keeper.returncode = keeper.returncode or 0
 
 
 def serving(home: Home) -> bool:
