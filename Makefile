@@ -16,7 +16,7 @@ SERVICES := artifacts control history log safety
 # Where `make proto` writes: through a link, so that the generated imports read `guessbook.proto`.
 PROTO_OUT ?= .ns
 
-.PHONY: help demo test check unit e2e-long bench-backup bench-log bench-snapshot bench-trajectories durability proto python chromium strace sshd clean
+.PHONY: help demo test check unit e2e-long bench-backup bench-control bench-log bench-snapshot bench-trajectories durability proto python chromium strace sshd clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,11 +36,14 @@ check: $(VENV)/.dev .ns  ## ruff, mypy, stale generated code
 unit: $(VENV)/.dev .ns  ## the fast tests
 	@exec $(BIN)/python -m pytest -q tests/unit
 
-e2e-long: $(VENV)/.dev .ns  ## guesses on 100 problems of GSM8K against generate (some 10 minutes)
-	@GUESSBOOK_LONG=1 exec $(BIN)/python -m pytest -q -s tests/e2e/test_snapshot_engine.py
+e2e-long: $(VENV)/.dev .ns  ## a real model: guesses on 100 problems of GSM8K against generate, exact resume after a kill (some 15 minutes)
+	@GUESSBOOK_LONG=1 exec $(BIN)/python -m pytest -q -s tests/e2e/test_snapshot_engine.py tests/e2e/test_exact_resume.py tests/e2e/test_memory_estimate.py
 
 bench-backup: $(VENV)/.dev  ## measure backups beside cp and sha256sum, consolidation beside PEFT's merge; the last line is JSON
 	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_backup
+
+bench-control: $(VENV)/.dev  ## measure how soon a command has its effect; the last line is JSON
+	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_control
 
 bench-log: $(VENV)/.dev  ## measure the log and its server, beside umadb and bare LMDB; the last line is JSON
 	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_log

@@ -6,6 +6,7 @@ GuessbookError
 ├── NotFound          there is no such job, run, example ...
 ├── Invalid           the request makes no sense as it is
 ├── Fenced            another process took this producer's place
+│   └── Displaced     another trainer took the job over; this one may go on with the next
 ├── SpoolFull         too much waits for the server already
 ├── Unauthenticated   the server doesn't know the token, or there was none
 └── Forbidden         the token's role may not do this
@@ -50,6 +51,10 @@ class Unauthenticated(GuessbookError):
 
 class Forbidden(GuessbookError):
     exit_code = 8
+
+
+class Displaced(Fenced):
+    pass
 
 
 class SpoolFull(GuessbookError):

@@ -95,10 +95,14 @@ class Methods:
         skip_bad_lines: bool = False,
         dry_run: bool = False,
         held_out: Path | None = None,
+        after: Sequence[str] = (),
+        needs: events_pb2.Needs | None = None,
+        preempt: bool = False,
     ) -> Call[control_pb2.SubmitJobResponse]:
         """Uploads a dataset file and queues a job for it. With bad lines the answer is `rejected`, with a report.
 
-        `held_out` is a file of examples that snapshots look at and that are never trained on.
+        `held_out` is a file of examples that snapshots look at and that are never trained on. `after`: jobs that must be completed before. `needs`: what the
+        trainer that takes it must have. `preempt`: a running job that is less urgent makes room, and goes on by itself afterwards.
         """
         request = control_pb2.SubmitJobRequest(
             name=name or path.name,
@@ -106,6 +110,9 @@ class Methods:
             config=config,
             skip_bad_lines=skip_bad_lines,
             dry_run=dry_run,
+            after=after,
+            needs=needs,
+            preempt=preempt,
         )
         return Call(self._control.SubmitJob, request, SUBMIT_DEADLINE_S, dataset=path, held_out=held_out)
 
@@ -128,6 +135,36 @@ class Methods:
     def snapshot(self, job: str = "") -> Call[control_pb2.CommandResponse]:
         """Asks for a snapshot of the tracked examples at the next step."""
         return Call(self._control.TakeSnapshot, control_pb2.JobCommand(job=job))
+
+    @remote
+    def skip(self, job: str = "") -> Call[control_pb2.CommandResponse]:
+        """The batch that is trained now, or the next to begin, contributes no update."""
+        return Call(self._control.SkipBatch, control_pb2.JobCommand(job=job))
+
+    @remote
+    def cancel(self, job: str = "") -> Call[control_pb2.CommandResponse]:
+        """A job that waits is cancelled at once, one that runs at the next step. What it has trained is kept."""
+        return Call(self._control.CancelJob, control_pb2.JobCommand(job=job))
+
+    @remote
+    def set_priority(
+        self, job: str, priority: events_pb2.Priority.ValueType, *, preempt: bool = False
+    ) -> Call[control_pb2.CommandResponse]:
+        """Empty `job`: the one that is next. `preempt`: a running job that is less urgent makes room for it."""
+        request = control_pb2.SetPriorityRequest(job=job, priority=priority, preempt=preempt)
+        return Call(self._control.SetPriority, request)
+
+    @remote
+    def move(self, job: str, *, before: str = "", to_front: bool = False) -> Call[control_pb2.CommandResponse]:
+        """Directly before another waiting job, whose priority it takes; or in front of its equals; with neither behind them."""
+        return Call(self._control.MoveJob, control_pb2.MoveJobRequest(job=job, before=before, to_front=to_front))
+
+    @remote
+    def set_queue(
+        self, state: events_pb2.QueueState.ValueType, *, reason: str = ""
+    ) -> Call[control_pb2.SetQueueResponse]:
+        """On; paused: no job is begun, what runs goes on; off: what runs stops too, keeps its place and goes on when it is on again."""
+        return Call(self._control.SetQueue, control_pb2.SetQueueRequest(state=state, reason=reason))
 
     @remote
     def change_schedule(
@@ -213,6 +250,11 @@ class Methods:
     ) -> Call[history_pb2.ListJobsResponse]:
         """Jobs: the active one, then the queue in the order it will run, then the finished, newest first."""
         return Call(self._history.ListJobs, history_pb2.ListJobsRequest(at=at, states=states))
+
+    @remote
+    def explain(self, at: history_pb2.At | None = None) -> Call[history_pb2.ExplainQueueResponse]:
+        """Why each job runs, is next or has to wait, and when it is expected to start and to end."""
+        return Call(self._history.ExplainQueue, history_pb2.ExplainQueueRequest(at=at))
 
     @remote
     def runs(self, at: history_pb2.At | None = None) -> Call[history_pb2.ListRunsResponse]:

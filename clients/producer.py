@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
@@ -19,7 +20,7 @@ import grpc
 
 from guessbook.clients.backoff import Backoff
 from guessbook.clients.connection import Token, channel, translate
-from guessbook.clients.errors import Fenced, GuessbookError, Invalid, SpoolFull, Unreachable
+from guessbook.clients.errors import Displaced, Fenced, GuessbookError, Invalid, SpoolFull, Unreachable
 from guessbook.proto import events_pb2, log_pb2, raw_pb2
 from guessbook.store.spool import NoRoom, Spool
 
@@ -81,7 +82,7 @@ class Producer:
         self._unacknowledged = len(self._spool)
         self._acknowledged = 0  # the highest sequence the server has
         self._closing = False
-        self._set_aside = False  # the spool, since its log is no more
+        self._aside: Path | None = None  # where the spool goes, since nobody may send it any more
         self._welcome = threading.Event()
         self._cancel: Callable[[], object] = lambda: None  # ends the stream that is open
         self._spooler = threading.Thread(target=self._spool_events, name="producer-spool", daemon=True)
@@ -171,8 +172,9 @@ class Producer:
         for thread in (self._spooler, self._streamer):
             if thread.ident:
                 thread.join()
-        if self._set_aside:
-            self._spool.set_aside()
+        aside, self._aside = self._aside, None  # once: its place may be another's spool by then
+        if aside:
+            self._spool.set_aside(aside)
         else:
             self._spool.close()
         return clean
@@ -233,6 +235,9 @@ class Producer:
                     self._stream_once(connection)
             except grpc.RpcError as error:
                 if self._stopped():
+                    return
+                if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
+                    self._displaced(translate(error, self.address))
                     return
                 if error.code() in _FINAL:
                     self._fail(translate(error, self.address))
@@ -307,12 +312,24 @@ class Producer:
     def _outdated(self, log_id: str) -> None:
         """The server has another log than the one that the spool's numbers belong to: sent into it, events could be lost or stored twice."""
         with self._changed:
-            self._set_aside = True
+            self._aside = self._spool.aside
         self._fail(
             Fenced(
                 f"the server at {self.address} has the log {log_id} now, restored from a backup or another one; "
                 f"{self.name} wrote to the log {self._spool.log_id}, and nothing more of that is sent",
                 f"Start it again: it begins anew. What the server had not taken is kept in {self._spool.aside} for you to look at.",
+            )
+        )
+
+    def _displaced(self, refusal: GuessbookError) -> None:
+        """The server refused a batch, since the job that it tells of is another trainer's by now. So will it refuse those behind it."""
+        when = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
+        with self._changed:
+            self._aside = self._spool.aside_of(self.epoch, when)
+        self._fail(
+            Displaced(
+                f"{refusal}; {self.name} could not be reached for too long",
+                f"Nothing of the job is lost or double. What the server refused is kept in {self._aside} for you to look at.",
             )
         )
 
@@ -328,7 +345,7 @@ class Producer:
             return self._closing or self.failure is not None
 
     def _fail(self, failure: GuessbookError) -> None:
-        _log.error("%s. %s What was not sent is kept in the spool.", failure, failure.hint)
+        _log.error("%s. %s%s", failure, failure.hint, "" if self._aside else " What was not sent is kept in the spool.")
         with self._changed:
             self.failure = failure
             self._changed.notify_all()

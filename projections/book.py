@@ -4,12 +4,25 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from guessbook.projections import backups, base_models, datasets, evolution, jobs, operations, runs, versions
+from guessbook.projections import (
+    backups,
+    base_models,
+    datasets,
+    evolution,
+    hooks,
+    jobs,
+    operations,
+    queue,
+    runs,
+    trainers,
+    versions,
+)
 from guessbook.projections.backups import Backups
 from guessbook.projections.base_models import BaseModels
 from guessbook.projections.datasets import Datasets
 from guessbook.projections.evolution import Evolution
 from guessbook.projections.fold import BODIES, Handlers, Misplaced, UnknownEvent
+from guessbook.projections.hooks import Hooks
 from guessbook.projections.jobs import Jobs
 from guessbook.projections.operations import Operations
 from guessbook.projections.runs import Runs
@@ -31,9 +44,13 @@ class Book:
     base_models: BaseModels = field(default_factory=BaseModels)
     backups: Backups = field(default_factory=Backups)
     operations: Operations = field(default_factory=Operations)
+    hooks: Hooks = field(default_factory=Hooks)
     # Events that make no sense where they stand. They are in the log, so they are shown, not dropped.
     misplaced_count: int = 0
     misplaced: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=100))
+
+    def __post_init__(self) -> None:
+        self.evolution.datasets = self.datasets
 
     def fork(self) -> "Book":
         """The same book; from now on both can be folded on by themselves. What they have in common is kept once."""
@@ -48,13 +65,14 @@ class Book:
             self.base_models.fork(),
             self.backups.fork(),
             self.operations.fork(),
+            self.hooks.fork(),
             self.misplaced_count,
             self.misplaced.copy(),
         )
 
 
 FOLDS: dict[str, Handlers] = {
-    "jobs": jobs.HANDLERS,
+    "jobs": {**jobs.HANDLERS, **queue.HANDLERS, **trainers.HANDLERS},
     "runs": runs.HANDLERS,
     "evolution": evolution.HANDLERS,
     "datasets": datasets.HANDLERS,
@@ -62,6 +80,7 @@ FOLDS: dict[str, Handlers] = {
     "base_models": base_models.HANDLERS,
     "backups": backups.HANDLERS,
     "operations": operations.HANDLERS,
+    "hooks": hooks.HANDLERS,
 }
 # For each kind of event: the parts of the book that it concerns, and how each changes.
 _ROUTES = {

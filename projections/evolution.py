@@ -4,16 +4,18 @@ Definitions of the states: docs/evolution.md. Arrays have one place ("slot") per
 stand behind the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field, replace
-from itertools import repeat
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guessbook.projections.column import Column
+from guessbook.projections.datasets import Datasets
 from guessbook.projections.fold import Handlers, Misplaced
 from guessbook.projections.forks import ForkedDict
+from guessbook.projections.guesses import Guesses, Slots
 from guessbook.projections.names import run_id
 from guessbook.projections.states import LEARNED_LOSS, Flags, Floats, Standing, States, learned_by_loss
 from guessbook.projections.text_column import TextColumn
@@ -21,23 +23,8 @@ from guessbook.proto import events_pb2 as events
 from guessbook.proto.events_pb2 import Event
 
 NOWHERE = 2**32  # behind every index
+HALF = np.dtype("<f2")
 JUDGED_BY_LOSS = "text"  # the form of datasets whose examples have no exact answer
-
-Slots = NDArray[np.intp]
-
-
-@dataclass(frozen=True, eq=False)
-class Guesses:
-    """The guess in each slot, as a row of the run's texts: a guess that stays the same is kept once."""
-
-    texts: TextColumn
-    rows: NDArray[np.uint32]
-
-    def __getitem__(self, slot: int) -> str:
-        return self.texts[int(self.rows[slot])]
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 @dataclass(eq=False)
@@ -126,6 +113,8 @@ class SnapshotColumns:
 
 @dataclass
 class RunEvolution:
+    dataset: str  # SHA-256, as the next one
+    held_out: str
     tracked: NDArray[np.uint32]  # indices of examples, ascending
     held_out_from: int  # the index of the first example that is watched and never trained on; NOWHERE if there is none
     judged_by_loss: Flags
@@ -207,9 +196,19 @@ class RunEvolution:
 class Evolution:
     by_run: ForkedDict[RunEvolution] = field(default_factory=ForkedDict)
     judged_by_loss: frozenset[str] = frozenset()  # SHA-256 of the datasets without exact answers
+    datasets: Datasets = field(
+        default_factory=Datasets
+    )  # the book's: guesses are told by what they have of these texts
 
     def fork(self) -> "Evolution":
         return Evolution(self.by_run.fork(), self.judged_by_loss)
+
+    def texts(self, run: RunEvolution, example: int) -> tuple[str, str]:
+        """Prompt and expected answer of a run's example; empty where the log doesn't tell them."""
+        held_out = example >= run.held_out_from
+        texts = self.datasets.by_sha256.get(run.held_out if held_out else run.dataset)
+        row = example - run.held_out_from if held_out else example
+        return (texts.prompts[row], texts.expected[row]) if texts and row < len(texts.prompts) else ("", "")
 
 
 def _run(state: Evolution, event: Event) -> RunEvolution:
@@ -236,6 +235,8 @@ def _run_started(state: Evolution, event: Event, body: events.RunStarted) -> Non
     by_loss = (body.dataset in state.judged_by_loss, body.held_out in state.judged_by_loss)
     config = body.config
     state.by_run[run_id(event)] = RunEvolution(
+        body.dataset,
+        body.held_out,
         tracked,
         held_out_from=body.examples if body.held_out_examples else NOWHERE,
         judged_by_loss=np.where(tracked < body.examples, *by_loss),
@@ -277,22 +278,21 @@ def _observed(state: Evolution, event: Event, body: events.ExamplesObserved) -> 
         slots = run.slots(body.example_index)
     except KeyError as unknown:
         raise Misplaced(f"it observes example {unknown}, which the run doesn't track") from None
-    loss = np.array(body.loss, dtype=np.float32)
+    loss, token_accuracy, confidence = _measures(body)
     guessed = np.array(body.guessed or [True] * len(slots), dtype=np.bool_)
     correct = np.where(guessed, np.array(body.correct, dtype=np.bool_), snapshot.correct[slots])
     by_loss = learned_by_loss(loss, snapshot.correct[slots], run.learned_loss)
     correct = np.where(run.judged_by_loss[slots], by_loss, correct)
-    rows = _guess_rows(snapshot, slots, body)
+    snapshot.guess.observe(slots, body, partial(state.texts, run))  # all or nothing, and the last that may fail
     standing, snapshot.state[slots] = snapshot.standing(slots).after(loss, correct)
     snapshot.first_loss[slots], snapshot.low[slots] = standing.first_loss, standing.low
     snapshot.since_low[slots], snapshot.ever_learned[slots] = standing.since_low, standing.ever_learned
     snapshot.seen[slots] = True
     snapshot.guessed[slots] = guessed
     snapshot.correct[slots] = correct
-    snapshot.guess.rows[slots] = rows
-    snapshot.confidence[slots] = np.where(guessed, np.array(body.confidence), snapshot.confidence[slots])
+    snapshot.confidence[slots] = np.where(guessed, confidence, snapshot.confidence[slots])
     snapshot.loss[slots] = snapshot.last_loss[slots] = loss
-    snapshot.token_accuracy[slots] = body.token_accuracy
+    snapshot.token_accuracy[slots] = token_accuracy
     snapshot.expected_probability[slots] = body.expected_probability or np.exp(-loss)
     snapshot.event_position[slots] = event.position
     snapshot.position = event.position
@@ -300,31 +300,24 @@ def _observed(state: Evolution, event: Event, body: events.ExamplesObserved) -> 
 
 
 def _check_lengths(body: events.ExamplesObserved) -> None:
-    needed = (body.guess, body.loss, body.token_accuracy, body.correct, body.confidence)
-    optional = (body.expected_probability, body.kept, body.guessed)
     count = len(body.example_index)
+    needed: list[Sized] = [body.correct, body.guesses.form if body.HasField("guesses") else body.guess]
+    needed += [] if body.measures else [body.loss, body.token_accuracy, body.confidence]
+    optional = (body.expected_probability, body.kept, body.guessed)
     if any(len(column) != count for column in needed) or any(len(column) not in (0, count) for column in optional):
         raise Misplaced("its columns have different lengths")
+    if body.measures and len(body.measures) != 3 * HALF.itemsize * count:
+        raise Misplaced(f"its measures have {len(body.measures)} bytes, which are not three columns of {count} numbers")
 
 
-def _guess_rows(snapshot: SnapshotColumns, slots: Slots, body: events.ExamplesObserved) -> NDArray[np.uint32]:
-    """The rows of the observed guesses. Those that are new are added to the run's texts; it does so last, or not at all."""
-    texts = snapshot.guess.texts
-    rows = snapshot.guess.rows[slots]
-    added: list[str] = []
-    told = zip(rows.tolist(), body.guess, body.kept or repeat(0), body.guessed or repeat(True), strict=False)
-    for place, (row, rest, kept, guessed) in enumerate(told):
-        if not guessed:
-            continue
-        known = texts[row]
-        if kept > len(known):
-            raise Misplaced(f"it keeps {kept} characters of a guess that has {len(known)}")
-        guess = known[:kept] + rest
-        if guess != known:
-            rows[place] = len(texts) + len(added)
-            added.append(guess)
-    texts.extend(added)
-    return rows
+def _measures(body: events.ExamplesObserved) -> tuple[Floats, Floats, Floats]:
+    """Loss, token accuracy and confidence."""
+    if body.measures:
+        loss, token_accuracy, confidence = np.frombuffer(body.measures, HALF).astype(np.float32).reshape(3, -1)
+    else:
+        columns = (body.loss, body.token_accuracy, body.confidence)
+        loss, token_accuracy, confidence = (np.array(column, dtype=np.float32) for column in columns)
+    return loss, token_accuracy, confidence
 
 
 def _snapshot_completed(state: Evolution, event: Event, body: events.SnapshotCompleted) -> None:

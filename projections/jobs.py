@@ -1,4 +1,4 @@
-"""The jobs and their trainers: who waits, who runs, what was asked and not yet answered."""
+"""The jobs: who waits, who runs, what was asked and not yet answered. Knows no order (queue.py), and of trainers only which job each has."""
 
 import copy
 from collections.abc import Iterable
@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from guessbook.projections.fold import Handlers, Misplaced
 from guessbook.projections.names import job_id, run_id
 from guessbook.proto import events_pb2 as events
-from guessbook.proto.events_pb2 import Event
+from guessbook.proto.events_pb2 import QUEUE_STATE_ON, Event, QueueState
 from guessbook.proto.history_pb2 import (
     JOB_STATE_ACTIVE,
+    JOB_STATE_CANCELLED,
     JOB_STATE_COMPLETED,
     JOB_STATE_FAILED,
     JOB_STATE_INTERRUPTED,
@@ -20,44 +21,31 @@ from guessbook.proto.history_pb2 import (
     Trainer,
 )
 
+OVER = (JOB_STATE_COMPLETED, JOB_STATE_FAILED, JOB_STATE_CANCELLED)
+WAITING = (JOB_STATE_QUEUED, JOB_STATE_INTERRUPTED)
+
 
 @dataclass
 class Jobs:
+    """Jobs in the order they were submitted, trainers, and whether the queue is on."""
+
     jobs: dict[str, Job] = field(default_factory=dict)
     trainers: dict[str, Trainer] = field(default_factory=dict)
     job_of_run: dict[str, str] = field(default_factory=dict)
+    queue_state: "QueueState.ValueType" = QUEUE_STATE_ON
+    queue_reason: str = ""
 
     def fork(self) -> "Jobs":
         """The same jobs; a change in either is not in the other."""
         return copy.deepcopy(self)
 
 
-def queue(state: Jobs) -> list[Job]:
-    """The jobs that wait for a trainer, in the order they will run: interrupted ones, then by priority, then first in first out."""
-    waiting = [job for job in in_state(state, JOB_STATE_QUEUED, JOB_STATE_INTERRUPTED) if not job.external]
-    return sorted(
-        waiting, key=lambda job: (job.held, job.state != JOB_STATE_INTERRUPTED, -job.priority, job.queued_position)
-    )
-
-
-def listed(state: Jobs) -> list[Job]:
-    """All jobs: the active ones, the queue in its order, the paused, then the finished with the newest first.
-
-    An external job that was interrupted is over: nobody can take it up.
-    """
-    active = [job for job in state.jobs.values() if job.state == JOB_STATE_ACTIVE]
-    paused = [job for job in state.jobs.values() if job.state == JOB_STATE_PAUSED]
-    finished = list(in_state(state, JOB_STATE_COMPLETED, JOB_STATE_FAILED))
-    finished += [job for job in in_state(state, JOB_STATE_INTERRUPTED) if job.external]
-    newest_first = sorted(finished, key=lambda job: job.finished_at_us or job.started_at_us, reverse=True)
-    return active + queue(state) + paused + newest_first
-
-
 def in_state(state: Jobs, *wanted: "JobState.ValueType") -> Iterable[Job]:
     return (job for job in state.jobs.values() if job.state in wanted)
 
 
-def _job(state: Jobs, event: Event) -> Job:
+def named(state: Jobs, event: Event) -> Job:
+    """The job that an event is about. Raises Misplaced."""
     job = state.jobs.get(job_id(event))
     if job is None:
         raise Misplaced(f"there is no {event.subject}")
@@ -76,27 +64,28 @@ def _queued(state: Jobs, event: Event, body: events.JobQueued) -> None:
         queued_at_us=event.recorded_at_us,
         external=body.external,
         consolidate=body.consolidate,
+        after=body.after,
+        needs=body.needs if body.HasField("needs") else None,
+        preempt=body.preempt,
+        file=body.file,
     )
 
 
-def _priority_changed(state: Jobs, event: Event, body: events.JobPriorityChanged) -> None:
-    _job(state, event).priority = body.to
-
-
 def _leased(state: Jobs, event: Event, body: events.JobLeased) -> None:
-    job = _job(state, event)
+    job = named(state, event)
     for other in state.jobs.values():
         other.held = False  # a job had its turn, so those that were stopped may have theirs again
     job.state = JOB_STATE_ACTIVE
     job.trainer, job.epoch, job.run = body.trainer, body.epoch, body.run
+    job.keep_place, job.preempted_by = False, ""
     state.job_of_run[body.run] = job.id
     if body.trainer in state.trainers:
         state.trainers[body.trainer].job = job.id
 
 
 def _taken_up(state: Jobs, event: Event, body: events.JobStarted | events.JobResumed) -> None:
-    job = _job(state, event)
-    job.state = JOB_STATE_ACTIVE
+    """The lease made it active; what comes late, of a trainer that was lost, makes nothing active again."""
+    job = named(state, event)
     job.started_at_us = job.started_at_us or event.recorded_at_us
 
 
@@ -105,50 +94,79 @@ def _release(state: Jobs, job: Job, new_state: "JobState.ValueType") -> None:
         state.trainers[job.trainer].job = ""
     job.state = new_state  # `trainer` and `epoch` stay: whose word on it counts until another has it
     job.pending, job.pending_position = "", 0
-    job.snapshot_pending = False
+    job.snapshot_pending = job.skip_pending = False
+    if new_state not in WAITING:
+        job.keep_place, job.preempted_by = False, ""
+
+
+def _ask(job: Job, event: Event, what: str, keep_place: bool = False, preempted_by: str = "") -> None:
+    """The last one that was asked for counts."""
+    job.pending, job.pending_position = what, event.position
+    job.keep_place, job.preempted_by = keep_place, preempted_by
+
+
+def _late(job: Job, event: Event) -> bool:
+    """Whether a trainer that was lost answers a request that was answered in its place: the job is where others have put it since."""
+    answered = event.causation not in (0, job.pending_position)
+    return answered and job.state not in (JOB_STATE_ACTIVE, JOB_STATE_INTERRUPTED)
+
+
+def _let_go(state: Jobs, job: Job, event: Event, new_state: "JobState.ValueType") -> None:
+    """Its trainer has let go of it. What was asked while this answer was on its way stays pending; the server answers that."""
+    newer = event.causation not in (0, job.pending_position)
+    pending, position = (job.pending, job.pending_position) if newer else ("", 0)
+    _release(state, job, new_state)
+    job.pending, job.pending_position = pending, position
 
 
 def _pause_requested(state: Jobs, event: Event, body: events.PauseRequested) -> None:
-    job = _job(state, event)
-    job.pending, job.pending_position = "pause", event.position
+    _ask(named(state, event), event, "pause")
 
 
 def _paused(state: Jobs, event: Event, body: events.JobPaused) -> None:
-    job = _job(state, event)
-    _release(state, job, JOB_STATE_PAUSED)
+    job = named(state, event)
     job.checkpoint_step = body.step
+    if not _late(job, event):
+        _let_go(state, job, event, JOB_STATE_PAUSED)
 
 
 def _resume_requested(state: Jobs, event: Event, body: events.ResumeRequested) -> None:
-    job = _job(state, event)
+    job = named(state, event)
     job.held = False
     if job.state == JOB_STATE_PAUSED:
         job.state = JOB_STATE_QUEUED
 
 
 def _stop_requested(state: Jobs, event: Event, body: events.StopRequested) -> None:
-    job = _job(state, event)
-    job.pending, job.pending_position = "stop", event.position
+    _ask(named(state, event), event, "stop", body.keep_place, body.preempted_by)
 
 
 def _stopped(state: Jobs, event: Event, body: events.JobStopped) -> None:
-    job = _job(state, event)
-    _release(state, job, JOB_STATE_QUEUED)
+    job = named(state, event)
     job.checkpoint_step = body.step
-    job.queued_position = event.position
-    job.held = True
+    if _late(job, event):
+        return
+    _let_go(state, job, event, JOB_STATE_QUEUED)
+    if not (job.keep_place or job.pending):
+        job.queued_position = event.position
+        job.held = True
+    job.keep_place = job.keep_place and bool(job.pending)
+
+
+def _cancel_requested(state: Jobs, event: Event, body: events.CancelRequested) -> None:
+    _ask(named(state, event), event, "cancel")
+
+
+def _cancelled(state: Jobs, event: Event, body: events.JobCancelled) -> None:
+    job = named(state, event)
+    job.checkpoint_step = body.step
+    _release(state, job, JOB_STATE_CANCELLED)
+    job.held = False
+    job.finished_at_us = event.recorded_at_us
 
 
 def _snapshot_requested(state: Jobs, event: Event, body: events.SnapshotRequested) -> None:
-    _job(state, event).snapshot_pending = True
-
-
-def _schedule_changed(state: Jobs, event: Event, body: events.ScheduleChanged) -> None:
-    config = _job(state, event).config
-    config.snapshots = body.snapshots
-    config.snapshot_steps[:] = body.snapshot_steps
-    config.snapshot_budget_percent = body.snapshot_budget_percent
-    config.snapshot_budget_seconds = body.snapshot_budget_seconds
+    named(state, event).snapshot_pending = True
 
 
 def _snapshot_ended(state: Jobs, event: Event, body: object) -> None:
@@ -157,21 +175,43 @@ def _snapshot_ended(state: Jobs, event: Event, body: object) -> None:
         job.snapshot_pending = False
 
 
+def _skip_requested(state: Jobs, event: Event, body: events.BatchSkipRequested) -> None:
+    named(state, event).skip_pending = True
+
+
+def _skipped(state: Jobs, event: Event, body: events.BatchSkipped) -> None:
+    named(state, event).skip_pending = False
+
+
+def _schedule_changed(state: Jobs, event: Event, body: events.ScheduleChanged) -> None:
+    config = named(state, event).config
+    config.snapshots = body.snapshots
+    config.snapshot_steps[:] = body.snapshot_steps
+    config.snapshot_budget_percent = body.snapshot_budget_percent
+    config.snapshot_budget_seconds = body.snapshot_budget_seconds
+
+
+def _batch_size_reduced(state: Jobs, event: Event, body: events.BatchSizeReduced) -> None:
+    config = named(state, event).config
+    config.per_device_train_batch_size = body.per_device_train_batch_size
+    config.gradient_accumulation_steps = body.gradient_accumulation_steps
+
+
 def _completed(state: Jobs, event: Event, body: events.JobCompleted) -> None:
-    job = _job(state, event)
+    job = named(state, event)
     _release(state, job, JOB_STATE_COMPLETED)
     job.finished_at_us = event.recorded_at_us
 
 
 def _failed(state: Jobs, event: Event, body: events.JobFailed) -> None:
-    job = _job(state, event)
+    job = named(state, event)
     _release(state, job, JOB_STATE_FAILED)
     job.finished_at_us = event.recorded_at_us
-    job.error, job.hint = body.error, body.hint
+    job.error, job.hint, job.failure = body.error, body.hint, body.failure
 
 
 def _interrupted(state: Jobs, event: Event, body: events.JobInterrupted) -> None:
-    _release(state, _job(state, event), JOB_STATE_INTERRUPTED)
+    _release(state, named(state, event), JOB_STATE_INTERRUPTED)
 
 
 def _checkpoint_saved(state: Jobs, event: Event, body: events.CheckpointSaved) -> None:
@@ -180,48 +220,37 @@ def _checkpoint_saved(state: Jobs, event: Event, body: events.CheckpointSaved) -
         job.checkpoint_step = body.step
 
 
-def _trainer_connected(state: Jobs, event: Event, body: events.TrainerConnected) -> None:
-    name = event.subject.removeprefix("trainer/")
-    known = state.trainers.get(name)
-    state.trainers[name] = Trainer(
-        id=name,
-        connected=True,
-        epoch=body.epoch,
-        device=body.device,
-        host=body.host,
-        pid=body.pid,
-        since_us=event.recorded_at_us,
-        job=known.job if known else "",
-    )
-
-
-def _trainer_lost(state: Jobs, event: Event, body: events.TrainerLost) -> None:
-    trainer = state.trainers.get(event.subject.removeprefix("trainer/"))
-    if trainer is None:
-        raise Misplaced(f"there is no {event.subject}")
-    trainer.connected = False
-    trainer.since_us = event.recorded_at_us
+def _file_received(state: Jobs, event: Event, body: events.FileReceived) -> None:
+    if not body.job:
+        return
+    job = state.jobs.get(body.job)
+    if job is None:
+        raise Misplaced(f"there is no job {body.job}")
+    job.file = body.moved_to
 
 
 HANDLERS: Handlers = {
     "job_queued": _queued,
-    "job_priority_changed": _priority_changed,
     "job_leased": _leased,
     "job_started": _taken_up,
+    "job_resumed": _taken_up,
     "pause_requested": _pause_requested,
     "job_paused": _paused,
     "resume_requested": _resume_requested,
-    "job_resumed": _taken_up,
     "stop_requested": _stop_requested,
     "job_stopped": _stopped,
+    "cancel_requested": _cancel_requested,
+    "job_cancelled": _cancelled,
     "snapshot_requested": _snapshot_requested,
-    "schedule_changed": _schedule_changed,
     "snapshot_completed": _snapshot_ended,
     "snapshot_failed": _snapshot_ended,
+    "batch_skip_requested": _skip_requested,
+    "batch_skipped": _skipped,
+    "schedule_changed": _schedule_changed,
+    "batch_size_reduced": _batch_size_reduced,
     "job_completed": _completed,
     "job_failed": _failed,
     "job_interrupted": _interrupted,
     "checkpoint_saved": _checkpoint_saved,
-    "trainer_connected": _trainer_connected,
-    "trainer_lost": _trainer_lost,
+    "file_received": _file_received,
 }

@@ -1,6 +1,6 @@
 """The names in subjects, and what the states are called. Knows no fold."""
 
-from guessbook.proto.events_pb2 import Event
+from guessbook.proto.events_pb2 import Event, Priority, QueueState
 from guessbook.proto.history_pb2 import JobState
 
 
@@ -15,6 +15,16 @@ def run_id(event: Event) -> str:
 def job_state(state: "JobState.ValueType") -> str:
     """As people and class names say it: "queued"."""
     return JobState.Name(state).removeprefix("JOB_STATE_").lower()
+
+
+def queue_state(state: "QueueState.ValueType") -> str:
+    """As people say it: "on", "paused" or "off"."""
+    return QueueState.Name(state).removeprefix("QUEUE_STATE_").lower()
+
+
+def priority(value: "Priority.ValueType") -> str:
+    """As people say it: "urgent"."""
+    return Priority.Name(value).removeprefix("PRIORITY_").lower()
 
 
 class Unknown(ValueError):

@@ -1,5 +1,9 @@
-"""The guarded operations: how far each one is, who asked for it and why, what was before and after. It is the audit."""
+"""The guarded operations: how far each one is, who asked for it and why, what was before and after. It is the audit.
 
+A restore is one of them that was over before the log it made could tell: it went into an empty folder, so nothing had to be backed up before.
+"""
+
+import json
 from dataclasses import dataclass, field
 
 from guessbook.projections.fold import Handlers, Misplaced
@@ -100,7 +104,28 @@ def _queued(state: Operations, event: Event, body: events.JobQueued) -> None:
         state.by_id[known.id] = operation
 
 
+def _log_restored(state: Operations, event: Event, body: events.LogRestored) -> None:
+    identity = f"restore-{event.position}"
+    after = {"log": body.new_log_id, "head": body.head, "chain_hash": body.chain_hash.hex()}
+    state.by_id[identity] = Operation(
+        id=identity,
+        kind="restore",
+        target=body.source,
+        reason=body.reason,
+        actor=event.actor,
+        before=json.dumps({"log": body.old_log_id}),
+        after=json.dumps(after, sort_keys=True),
+        stage=OPERATION_STAGE_COMPLETED,
+        backup=body.source.partition(" at ")[0],
+        checked="the log was verified before the folder took its place",
+        requested_at_us=event.recorded_at_us,
+        ended_at_us=event.recorded_at_us,
+        position=event.position,
+    )
+
+
 HANDLERS: Handlers = {
+    "log_restored": _log_restored,
     "operation_requested": _requested,
     "operation_backed_up": _backed_up,
     "operation_performed": _performed,

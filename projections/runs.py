@@ -161,7 +161,18 @@ def _report_created(state: Runs, event: Event, body: events.ReportCreated) -> No
 
 def _snapshot_failed(state: Runs, event: Event, body: events.SnapshotFailed) -> None:
     _touched(state, event, body)
-    _state(state, event).run.snapshot_warning = f"the snapshot at step {body.step} failed: {body.error}"
+    _state(state, event).run.snapshot_warning = _failure(body.step) + body.error
+
+
+def _snapshot_completed(state: Runs, event: Event, body: events.SnapshotCompleted) -> None:
+    _touched(state, event, body)
+    run = _state(state, event).run
+    if run.snapshot_warning.startswith(_failure(body.step)):
+        run.snapshot_warning = ""  # it was taken anew
+
+
+def _failure(step: int) -> str:
+    return f"the snapshot at step {step} failed: "
 
 
 def _resumed(state: Runs, event: Event, body: events.JobResumed) -> None:
@@ -183,7 +194,7 @@ HANDLERS: Handlers = {
     "snapshot_started": _snapshot_started,
     "snapshot_thinned": _snapshot_thinned,
     "examples_observed": _touched,
-    "snapshot_completed": _touched,
+    "snapshot_completed": _snapshot_completed,
     "snapshot_failed": _snapshot_failed,
     "version_created": _touched,
     "report_created": _report_created,

@@ -48,6 +48,7 @@ def metadata(book: Book, version: Version) -> dict[str, Any]:
         "evolution_data": f"run/{version.run}",
         "notes": version.notes,
         "consolidation": _consolidation(version),
+        "consolidated_into": book.versions.consolidated_into(version.name) or None,
     }
 
 

@@ -4,7 +4,7 @@ The n-th VersionCreated of the log is version n, so that numbers have no gaps an
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -42,6 +42,19 @@ class Versions:
 
     def children(self, name: str) -> list[Version]:
         return [version for version in self.versions if version.parent == name]
+
+    def consolidated_into(self, name: str) -> str:
+        """The newest version that an adapter was merged into and that is not in the trash; empty: none."""
+        return consolidations(self.versions).get(name, "")
+
+
+def consolidations(versions: Iterable[Version]) -> dict[str, str]:
+    """adapter → the version that it was merged into, the newest that is not in the trash. `versions`: oldest first."""
+    return {
+        version.parent: version.name
+        for version in versions
+        if version.HasField("consolidation") and not version.deleted_at_us
+    }
 
 
 def version_name(number: int, created_at_us: int, slug: str) -> str:

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from guessbook.projections import jobs as job_fold
+from guessbook.projections import queue
 from guessbook.projections.book import Book
 from guessbook.projections.evolution import RunEvolution, SnapshotColumns
 from guessbook.projections.runs import summary
@@ -15,6 +16,7 @@ from guessbook.projections.version_metadata import metadata_text
 from guessbook.proto.history_pb2 import (
     EXAMPLE_STATE_UNSPECIFIED,
     JOB_STATE_ACTIVE,
+    JOB_STATE_CANCELLED,
     JOB_STATE_COMPLETED,
     JOB_STATE_FAILED,
     JOB_STATE_INTERRUPTED,
@@ -39,7 +41,7 @@ def job(book: Book, identity: str) -> Job | None:
 def jobs(book: Book, states: "Iterable[JobState.ValueType]" = ()) -> list[Job]:
     """The active jobs, the queue in the order it will run, the paused, then the finished with the newest first."""
     wanted = set(states)
-    return [_with_version(book, found) for found in job_fold.listed(book.jobs) if not wanted or found.state in wanted]
+    return [_with_version(book, found) for found in queue.listed(book.jobs) if not wanted or found.state in wanted]
 
 
 def run(book: Book, identity: str) -> Run | None:
@@ -94,8 +96,10 @@ def steps(book: Book, identity: str, after_step: int = 0, max_points: int = 0) -
 
 def status(book: Book) -> Status:
     """What the folds know of the whole system; the server adds what only it knows."""
-    active = next(iter(job_fold.in_state(book.jobs, JOB_STATE_ACTIVE)), None)
     view = Status(position=book.position, recorded_at_us=book.recorded_at_us)
+    view.queue, view.queue_reason = book.jobs.queue_state, book.jobs.queue_reason
+    view.active_jobs.extend(job_fold.in_state(book.jobs, JOB_STATE_ACTIVE))
+    active = next(iter(view.active_jobs), None)
     if active:
         view.active.CopyFrom(active)
     shown = run(book, active.run if active and active.run in book.runs.by_id else "latest")
@@ -107,6 +111,7 @@ def status(book: Book) -> Status:
         ("interrupted", JOB_STATE_INTERRUPTED),
         ("completed", JOB_STATE_COMPLETED),
         ("failed", JOB_STATE_FAILED),
+        ("cancelled", JOB_STATE_CANCELLED),
     ):
         setattr(view, name, sum(1 for _ in job_fold.in_state(book.jobs, state)))
     view.trainers.extend(book.jobs.trainers.values())

@@ -23,18 +23,23 @@ from guessbook.proto.history_pb2_grpc import add_HistoryServicer_to_server
 from guessbook.proto.safety_pb2_grpc import add_SafetyServicer_to_server
 from guessbook.server import logs
 from guessbook.server.artifacts_service import ArtifactsService
-from guessbook.server.attendance import Attendance
+from guessbook.server.attendance import HEARTBEAT_S, Attendance, keepalive
 from guessbook.server.auth import AuthInterceptor
+from guessbook.server.control_files import ControlFiles
 from guessbook.server.control_service import ControlService
 from guessbook.server.errors import ErrorInterceptor
 from guessbook.server.history_service import HistoryService
+from guessbook.server.hooks import Hooks
+from guessbook.server.inbox import Inbox
 from guessbook.server.listening import Listening
 from guessbook.server.live_book import LiveBook, now_us
 from guessbook.server.log_service import LogService, add_log_service
 from guessbook.server.metrics import MetricsPage
 from guessbook.server.notary import Notary
 from guessbook.server.safety import Safety
+from guessbook.server.state_files import StateFiles
 from guessbook.server.streams import Streams
+from guessbook.server.submission import Submission
 from guessbook.server.tokens import ROLES, BadTokens, Tokens
 from guessbook.server.version_folders import VersionFolders
 from guessbook.store.artifacts import Artifacts
@@ -57,8 +62,6 @@ OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_send_message_length", 16 * 1024 * 1024),  # what clients take
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),  # clients ping every 30 s
     ("grpc.http2.max_ping_strikes", 0),
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a rival
 ]
 STOP_GRACE_S = 1.0
@@ -78,6 +81,7 @@ class Server:
         start_grace_s: float,
         checkpoint_dirs: Sequence[Path] = (),
         metrics_port: int | None = None,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self._home = home
         self._metrics_port = metrics_port
@@ -85,6 +89,7 @@ class Server:
         self._listening = listening
         self._base_model = base_model
         self._graces = (grace_s, start_grace_s)
+        self._keepalive = keepalive(heartbeat_s)
         self._checkpoint_dirs = checkpoint_dirs
         self._stopping = asyncio.Event()
         self.failed = False
@@ -109,10 +114,13 @@ class Server:
         self._folders.want(self._live.book)
         self._notary.watch()
         self._safety.start()
+        for part in self._folder_parts:
+            part.start()
         await self._grpc.start()
         for service in ["", *SERVICES]:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         self._home.address_file.write_text(self.address + "\n")
+        await self._hooks.start()
 
     def _serve(self) -> None:
         self._artifacts = Artifacts(self._home.artifacts)
@@ -122,19 +130,22 @@ class Server:
         self._streams = Streams()
         # The second one stands inside the first, which tells its rejections.
         interceptors = [ErrorInterceptor(), AuthInterceptor(self._tokens, self._streams)]
-        self._grpc = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
+        self._grpc = grpc.aio.server(interceptors=interceptors, options=[*OPTIONS, *self._keepalive])
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         self._notary = Notary(self._live, self._home, self._checkpoint_dirs)
         add_log_service(LogService(self._live, self._attendance, self._notary), self._grpc)
-        control = ControlService(
-            self._live, self._artifacts, self._home.versions, self._base_model, self._tokens, self._streams
-        )
+        self._submission = Submission(self._live, self._artifacts, self._home.versions, self._base_model)
+        control = ControlService(self._live, self._submission, self._tokens, self._streams)
         add_ControlServicer_to_server(control, self._grpc)
         add_HistoryServicer_to_server(HistoryService(self._live, self._home), self._grpc)
         add_ArtifactsServicer_to_server(ArtifactsService(self._artifacts), self._grpc)
         self._safety = Safety(self._live, self._home, self._artifacts, self._folders)
         add_SafetyServicer_to_server(self._safety.service, self._grpc)
+        self._hooks = Hooks(self._live, self._home, lambda: self.address)
+        self._inbox = Inbox(self._live, self._home, self._artifacts, self._submission)
+        self._state_files = StateFiles(self._live, self._home)
+        self._folder_parts = (self._inbox, ControlFiles(self._live, self._home, self._safety), self._state_files)
         reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], self._grpc)
 
     async def _record_start(self) -> None:
@@ -155,6 +166,9 @@ class Server:
         self._streams.stop()  # producers and subscribers go on with the next server
         await self._grpc.stop(STOP_GRACE_S)  # no new calls; commands under way get the answer of their commit
         self._attendance.close()
+        await self._hooks.close()
+        for part in self._folder_parts:
+            await part.close()
         await self._safety.close()
         await self._folders.settled()
         self._live.fold.close()
@@ -172,6 +186,10 @@ class Server:
     def _follow(self, events: Sequence[Event]) -> None:
         if any(event.WhichOneof("body") in FOLDER_EVENTS for event in events):
             self._folders.want(self._live.book)
+        if any(event.HasField("job_completed") for event in events):
+            self._inbox.wake()
+        self._state_files.follow(events)
+        self._hooks.follow(events)
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -189,6 +207,12 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--base-model", default=os.environ.get("GUESSBOOK_BASE_MODEL", ""), help="for jobs that name none"
     )
     parser.add_argument("--trainer-grace", type=float, default=5.0, help="seconds that a trainer may be cut off")
+    parser.add_argument(
+        "--trainer-heartbeat",
+        type=float,
+        default=HEARTBEAT_S,
+        help="ask a connection that was silent for so many seconds, and cut it if it doesn't answer within as long again",
+    )
     parser.add_argument("--start-grace", type=float, default=30.0, help="the same after the server was started")
     parser.add_argument(
         "--checkpoint-dir",
@@ -218,6 +242,7 @@ async def serve(options: argparse.Namespace) -> int:
         options.start_grace,
         [folder.absolute() for folder in options.checkpoint_dir],
         options.metrics_port,
+        options.trainer_heartbeat,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -11,8 +11,23 @@ from guessbook.server.decide.jobs import Decision
 from guessbook.server.live_book import LiveBook
 
 ACTOR = "server"
+# A trainer that is stopped, swapped out or cut off keeps its connection and says nothing. Its gRPC threads answer also while a step holds the
+# interpreter, so silence never means work. 10 s, and as long again for the answer: a machine may stall that long, and a wrong word costs the steps
+# since the last checkpoint, while being late costs idle seconds only.
+HEARTBEAT_S = 10.0
 
 _log = logging.getLogger(__name__)
+
+
+def keepalive(heartbeat_s: float) -> list[tuple[str, int]]:
+    """gRPC's options: a connection that was silent for so long is asked, and cut if it doesn't answer within as long again."""
+    milliseconds = round(heartbeat_s * 1000)
+    return [
+        ("grpc.keepalive_time_ms", milliseconds),
+        ("grpc.keepalive_timeout_ms", milliseconds),
+        ("grpc.http2.ping_timeout_ms", milliseconds),  # gRPC 1.85 goes by this one; by default it is a minute
+        ("grpc.http2.max_pings_without_data", 0),  # a stream that waits has no data to send, and is asked all the same
+    ]
 
 
 class Attendance:

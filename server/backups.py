@@ -103,12 +103,20 @@ class Backups:
         return self._answer(chosen[0][0].id, [one for _, one in chosen])
 
     async def drill(self, actor: str, name: str, place: str = "") -> safety_pb2.BackupResponse:
-        """Restores a backup into a folder for the time being and checks all of it. Raises Missing."""
+        """Restores a backup into a folder for the time being and checks all of it. Raises Missing.
+
+        One that could not be done, for lack of room say, tells nothing of the backup: it is no event, and is in `problems`.
+        """
         chosen = self._places_of(name, place)
+        undone = []
         async with self._one:
             for backup, one in chosen:
                 told = await self._run("drill", one, backup.id)
                 error = _problem(told)
+                if "error" in told and not told.get("damaged"):
+                    _log.warning("the drill of %s at %s could not be done: %s", backup.id, one.name, error)
+                    undone.append(f"{one.name}: the drill could not be done: {error}. {told.get('hint', '')}")
+                    continue
                 done = DrillCompleted(
                     place=one.name,
                     ok=not error,
@@ -118,7 +126,28 @@ class Backups:
                     seconds=told["seconds"],
                 )
                 await self._record(actor, backup.id, "", drill_completed=done)
-        return self._answer(chosen[0][0].id, [one for _, one in chosen])
+        answer = self._answer(chosen[0][0].id, [one for _, one in chosen])
+        answer.problems.extend(undone)
+        return answer
+
+    async def adopt(self, actor: str) -> None:
+        """Records the backups of this log that lie at a place and that the book doesn't know, and reads them back.
+
+        The server was killed before it could record them, or somebody made them without it.
+        """
+        log_id = self._home.log_id()
+        async with self._one:
+            for one in self.places():
+                told = await self._run("list", one)
+                if error := _problem(told):
+                    _log.warning("which backups %s has is not known: %s", one.name, error)
+                for found in told.get("backups", ()):
+                    known = (found["id"], one.name) in self._live.book.backups.by_place
+                    if (
+                        not known and found.get("log_id") == log_id
+                    ):  # else it is of another data folder, or from before a restore
+                        _log.info("the backup %s at %s was not recorded yet", found["id"], one.name)
+                        await self._made(actor, found["id"], one, {"seconds": 0.0, **found}, "")
 
     async def remove(self, actor: str, place: str, backup: str, operation: str) -> None:
         """Takes a backup away from a place, with the objects that no other one needs, and records it. Again it does nothing. Raises CannotGoOn."""
@@ -139,8 +168,8 @@ class Backups:
         """Reads the newest backup of each place back. Raises CannotGoOn."""
         told = []
         for one in self.places():
-            newest = [backup for backup in self._live.book.backups.sound() if backup.place == one.name][-1:]
-            for backup in newest:
+            there = [backup for backup in self._live.book.backups.sound() if backup.place == one.name]
+            for backup in sorted(there, key=lambda backup: backup.created_at_us)[-1:]:
                 answer = await self.verify("server", backup.id, one.name)
                 if answer.problems:
                     raise CannotGoOn("; ".join(answer.problems), "Make a new backup: guessbook backup create")
@@ -151,10 +180,16 @@ class Backups:
         told = await self._run("create", place, "--kind", kind, "--id", identity, "--actor", actor)
         if error := _problem(told):
             await self._fail(actor, identity, place, error, told.get("hint", ""))
-            return
+        else:
+            await self._made(actor, identity, place, told, operation)
+
+    async def _made(
+        self, actor: str, identity: str, place: safety_pb2.Place, told: dict[str, Any], operation: str
+    ) -> None:
+        """Records a backup that is there, as its process told of it, and reads it back."""
         created = BackupCreated(
             place=place.name,
-            kind=kind,
+            kind=told["kind"],
             head=told["head"],
             chain_hash=bytes.fromhex(told["chain_hash"]),
             files=told["files"],
@@ -181,7 +216,7 @@ class Backups:
         known = {one.name: one for one in self.places()}
         there = [backup for backup in self._live.book.backups.by_place.values() if not backup.pruned_at_us]
         if name == "latest" and there:
-            name = there[-1].id
+            name = max(there, key=lambda backup: backup.created_at_us).id
         found = [backup for backup in there if name and backup.id.startswith(name) and place in ("", backup.place)]
         if len({backup.id for backup in found}) > 1:
             raise Invalid(f"{len(found)} backups begin with {name}", "Give more of the id.")

@@ -1,118 +1,38 @@
 """The Control service: hands each command to its decision and tells what came of it."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 
 from guessbook.projections import views
 from guessbook.projections.book import Book
 from guessbook.proto import control_pb2
 from guessbook.proto.control_pb2_grpc import ControlServicer
-from guessbook.proto.history_pb2 import Example as ExampleView
-from guessbook.proto.history_pb2 import Job
 from guessbook.server.archiving import Archiving
 from guessbook.server.context import Context, actor_of
-from guessbook.server.decide import config as config_rules
-from guessbook.server.decide import datasets, external, jobs
+from guessbook.server.decide import datasets, external, jobs, leases, queue
 from guessbook.server.decide import tokens as token_rules
-from guessbook.server.decide import versions as version_rules
 from guessbook.server.decide.jobs import Decision
 from guessbook.server.decide.rejection import Invalid, Unauthenticated
 from guessbook.server.live_book import LiveBook, now_us
 from guessbook.server.streams import Streams
+from guessbook.server.submission import Submission
 from guessbook.server.tokens import ROLES, Token, Tokens, role_name
-from guessbook.store.artifacts import Artifacts
-from guessbook.store.dataset import Dataset, read_dataset
 from guessbook.store.log import Append
-
-PREVIEW = 3  # examples shown after a submit
-PREVIEW_TEXT = 2000  # characters of each
 
 Decide = Callable[[Book], Decision]
 
 
 class ControlService(ControlServicer):
-    """`versions`: the folder that versions are laid out in."""
-
-    def __init__(
-        self,
-        live: LiveBook,
-        artifacts: Artifacts,
-        versions: Path,
-        base_model: str,
-        tokens: Tokens,
-        streams: Streams,
-    ) -> None:
+    def __init__(self, live: LiveBook, submission: Submission, tokens: Tokens, streams: Streams) -> None:
         self._live = live
-        self._artifacts = artifacts
-        self._versions = versions
-        self._base_model = base_model
+        self._submission = submission
         self._tokens = tokens
         self._streams = streams
         self._archiving = Archiving(live)
         self._token_commands = asyncio.Lock()  # they are few, and each must see what the one before did
 
     async def SubmitJob(self, request: control_pb2.SubmitJobRequest, context: Context) -> control_pb2.SubmitJobResponse:
-        md5, size = await asyncio.to_thread(self._measure, request.dataset)  # reads and verifies every byte
-        dataset = await asyncio.to_thread(read_dataset, self._artifacts.path(request.dataset))
-        rejected = not dataset.examples or (bool(dataset.errors) and not request.skip_bad_lines)
-        answer = _found(request, dataset, rejected)
-        held_out = None
-        if not rejected:
-            datasets.check_tracked(request.config.tracked_ids, request.name, dataset)
-            held_out = await self._held_out(request)
-        if held_out:
-            answer.report += "\n" + datasets.held_out(dataset, held_out[1], skip_bad_lines=request.skip_bad_lines)
-        if request.dry_run:
-            return answer
-        actor = actor_of(context)
-        if rejected:
-            event = datasets.reject(request.name, request.dataset, dataset)
-            await self._live.decide(actor, lambda book: Decision("", "", [event]))
-            return answer
-        asked = version_rules.start_from(self._live.book, request.config, self._versions)
-        config = config_rules.complete(asked, self._default_model())
-        await self._register(actor, request, dataset, md5, size)
-        if held_out:
-            await self._register(actor, *held_out)
-        decision, _ = await self._live.decide(
-            actor, lambda book: jobs.queue(book, now_us(), request.name, request.dataset, request.priority, config)
-        )
-        answer.report += f"\n{decision.message}"
-        answer.job.MergeFrom(views.job(self._live.book, decision.job) or Job())
-        return answer
-
-    async def _held_out(
-        self, request: control_pb2.SubmitJobRequest
-    ) -> tuple[control_pb2.SubmitJobRequest, Dataset, str, int] | None:
-        """The held-out file, as `_register` takes it; None if there is none."""
-        held_out = control_pb2.SubmitJobRequest(name=f"{request.name} (held out)", dataset=request.config.held_out)
-        if not held_out.dataset:
-            return None
-        md5, size = await asyncio.to_thread(self._measure, held_out.dataset)
-        return held_out, await asyncio.to_thread(read_dataset, self._artifacts.path(held_out.dataset)), md5, size
-
-    def _default_model(self) -> str:
-        """What jobs train that name no base model: the registered one in use, else what the server was started with."""
-        models = self._live.book.base_models
-        return models.by_name[models.used].source if models.used else self._base_model
-
-    async def _register(
-        self, actor: str, request: control_pb2.SubmitJobRequest, dataset: Dataset, md5: str, size: int
-    ) -> None:
-        def missing(book: Book) -> Decision:
-            return Decision("", "", datasets.register(book, request.name, request.dataset, md5, size, dataset))
-
-        while (await self._live.decide(actor, missing))[1]:
-            pass
-
-    def _measure(self, sha256: str) -> tuple[str, int]:
-        digest, size = hashlib.md5(usedforsecurity=False), 0
-        for block in self._artifacts.read(sha256):
-            digest.update(block)
-            size += len(block)
-        return digest.hexdigest(), size
+        return await self._submission.submit(actor_of(context), request)
 
     async def PauseJob(self, request: control_pb2.JobCommand, context: Context) -> control_pb2.CommandResponse:
         return await self._command(context, lambda book: jobs.pause(book, request.job))
@@ -126,6 +46,26 @@ class ControlService(ControlServicer):
     async def TakeSnapshot(self, request: control_pb2.JobCommand, context: Context) -> control_pb2.CommandResponse:
         return await self._command(context, lambda book: jobs.snapshot(book, request.job))
 
+    async def SkipBatch(self, request: control_pb2.JobCommand, context: Context) -> control_pb2.CommandResponse:
+        return await self._command(context, lambda book: jobs.skip(book, request.job))
+
+    async def CancelJob(self, request: control_pb2.JobCommand, context: Context) -> control_pb2.CommandResponse:
+        return await self._command(context, lambda book: jobs.cancel(book, request.job))
+
+    async def SetPriority(
+        self, request: control_pb2.SetPriorityRequest, context: Context
+    ) -> control_pb2.CommandResponse:
+        return await self._command(
+            context, lambda book: queue.set_priority(book, request.job, request.priority, request.preempt)
+        )
+
+    async def MoveJob(self, request: control_pb2.MoveJobRequest, context: Context) -> control_pb2.CommandResponse:
+        return await self._command(context, lambda book: queue.move(book, request))
+
+    async def SetQueue(self, request: control_pb2.SetQueueRequest, context: Context) -> control_pb2.SetQueueResponse:
+        answer = await self._command(context, lambda book: queue.switch(book, request.state, request.reason))
+        return control_pb2.SetQueueResponse(message=answer.message, position=answer.position, state=request.state)
+
     async def ChangeSchedule(
         self, request: control_pb2.ChangeScheduleRequest, context: Context
     ) -> control_pb2.CommandResponse:
@@ -134,25 +74,19 @@ class ControlService(ControlServicer):
     async def StartJob(self, request: control_pb2.StartJobRequest, context: Context) -> control_pb2.LeaseJobResponse:
         asked, actor = request.job, actor_of(context)
         external.config(asked.config)  # said before anything is recorded
-        md5, size = await asyncio.to_thread(self._measure, asked.dataset)
-        dataset = await asyncio.to_thread(read_dataset, self._artifacts.path(asked.dataset))
-        if not dataset.examples or (dataset.errors and not asked.skip_bad_lines):
-            raise Invalid(datasets.report(asked.name, dataset, skipped=False))
-        held_out = await self._held_out(asked)
-        await self._register(actor, asked, dataset, md5, size)
-        if held_out:
-            await self._register(actor, *held_out)
+        file = await self._submission.read(asked.name, asked.dataset)
+        if not file.dataset.examples or (file.dataset.errors and not asked.skip_bad_lines):
+            raise Invalid(datasets.report(asked.name, file.dataset, skipped=False))
+        await self._submission.register(actor, file, await self._submission.held_out(asked))
+        wanted = jobs.asked(asked, asked.config)
         decision, _ = await self._live.decide(
-            actor,
-            lambda book: external.start(
-                book, now_us(), request.trainer, request.epoch, asked.name, asked.dataset, asked.priority, asked.config
-            ),
+            actor, lambda book: external.start(book, now_us(), request.trainer, request.epoch, wanted)
         )
         return self._leased(decision)
 
     async def LeaseJob(self, request: control_pb2.LeaseJobRequest, context: Context) -> control_pb2.LeaseJobResponse:
         decision, _ = await self._live.decide(
-            actor_of(context), lambda book: jobs.lease(book, request.trainer, request.epoch)
+            actor_of(context), lambda book: leases.lease(book, request.trainer, request.epoch)
         )
         return self._leased(decision)
 
@@ -216,26 +150,4 @@ def _told(token: Token) -> control_pb2.Token:
         role=ROLES[token.role],
         created_at_us=token.created_us,
         revoked_at_us=token.revoked_us,
-    )
-
-
-def _found(request: control_pb2.SubmitJobRequest, dataset: Dataset, rejected: bool) -> control_pb2.SubmitJobResponse:
-    return control_pb2.SubmitJobResponse(
-        form=dataset.form,
-        lines=dataset.lines,
-        examples=len(dataset.examples),
-        errors=datasets.line_errors(dataset.errors),
-        error_count=len(dataset.errors),
-        rejected=rejected,
-        report=datasets.report(request.name, dataset, skipped=not rejected),
-        preview=[
-            ExampleView(
-                index=example.index,
-                id=example.id,
-                prompt=datasets.cut(example.prompt, PREVIEW_TEXT),
-                expected=datasets.cut(example.expected, PREVIEW_TEXT),
-                category=example.category,
-            )
-            for example in dataset.examples[:PREVIEW]
-        ],
     )

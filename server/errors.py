@@ -30,6 +30,7 @@ TABLE: dict[type[Exception], tuple[grpc.StatusCode, str]] = {
     rejection.Refused: (grpc.StatusCode.FAILED_PRECONDITION, ""),
     rejection.Unauthenticated: (grpc.StatusCode.UNAUTHENTICATED, ""),
     rejection.Forbidden: (grpc.StatusCode.PERMISSION_DENIED, ""),
+    rejection.Displaced: (grpc.StatusCode.FAILED_PRECONDITION, ""),  # before the kind that it is of
     rejection.Superseded: (grpc.StatusCode.ABORTED, ""),
     rejection.Stopping: (grpc.StatusCode.UNAVAILABLE, ""),
     errors.WrongPosition: (grpc.StatusCode.FAILED_PRECONDITION, "Read what was added since and decide again."),

@@ -12,13 +12,14 @@ from guessbook.proto.events_pb2 import (
     ConfigChanged,
     Event,
     JobFailed,
+    JobQueued,
     LatestMoved,
     Priority,
     TrainingConfig,
 )
 from guessbook.proto.history_pb2 import JOB_STATE_FAILED, Version
 from guessbook.proto.safety_pb2 import Operation
-from guessbook.server.decide.jobs import Decision, queue
+from guessbook.server.decide.jobs import Decision, submit
 from guessbook.server.decide.operations import OVER
 from guessbook.server.guarded import AS_IT_WAS, CannotGoOn
 from guessbook.server.live_book import LiveBook, now_us
@@ -259,8 +260,14 @@ def _queued(book: Book, operation: Operation) -> Decision:
     if run:
         config.CopyFrom(run.run.config)
     config.base_model = version.base_model
-    decision = queue(book, now_us(), f"consolidate {version.name}", version.dataset, Priority.PRIORITY_HIGH, config)
+    wanted = JobQueued(
+        name=f"consolidate {version.name}",
+        dataset=version.dataset,
+        priority=Priority.PRIORITY_HIGH,
+        config=config,
+        consolidate=version.name,
+    )
+    decision = submit(book, now_us(), wanted)
     for event in decision.events:
-        event.job_queued.consolidate = version.name
         event.correlation = f"operation/{operation.id}"
     return decision

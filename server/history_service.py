@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from importlib import metadata
 from typing import NoReturn
 
-from guessbook.projections import compare, examples, insights, observations, views
+from guessbook.projections import compare, examples, insights, observations, outlook, views
 from guessbook.projections.book import Book
 from guessbook.proto import history_pb2
 from guessbook.proto.history_pb2_grpc import HistoryServicer
@@ -40,6 +40,14 @@ class HistoryService(HistoryServicer):
     async def ListJobs(self, request: history_pb2.ListJobsRequest, context: Context) -> history_pb2.ListJobsResponse:
         book = await self._live.at(request.at)
         return history_pb2.ListJobsResponse(jobs=views.jobs(book, request.states), position=book.position)
+
+    async def ExplainQueue(
+        self, request: history_pb2.ExplainQueueRequest, context: Context
+    ) -> history_pb2.ExplainQueueResponse:
+        book = await self._live.at(request.at)
+        # What is asked of the past is reckoned from there.
+        asked_us = book.recorded_at_us if request.at.WhichOneof("point") else now_us()
+        return outlook.explain(book, asked_us)
 
     async def ListRuns(self, request: history_pb2.ListRunsRequest, context: Context) -> history_pb2.ListRunsResponse:
         book = await self._live.at(request.at)

@@ -20,7 +20,7 @@ from guessbook.server.live_book import LiveBook
 from guessbook.server.notary import Notary
 from guessbook.server.verification import verify_log
 from guessbook.store.log import Append, Receipt
-from guessbook.store.producers import NAME_LIMIT
+from guessbook.store.producers import NAME_LIMIT, ProducerState
 
 HEARTBEAT_S = 5.0
 WAITING_BATCHES = 64  # of one stream, read and not yet committed
@@ -47,7 +47,7 @@ class LogService(LogServicer):
         state = await self._live.join(hello.producer, hello.epoch)
         is_trainer = hello.HasField("trainer")
         acks: Acks = asyncio.Queue(WAITING_BATCHES)
-        reader = asyncio.create_task(self._read(request_iterator, hello.producer, state.epoch, actor_of(context), acks))
+        reader = asyncio.create_task(self._read(request_iterator, hello.producer, state, actor_of(context), acks))
         try:
             if is_trainer:
                 await self._attendance.arrived(hello.producer, _trainer(hello, state.epoch))
@@ -80,7 +80,7 @@ class LogService(LogServicer):
         self,
         requests: AsyncIterator[raw_pb2.AppendRequest],
         producer: str,
-        epoch: int,
+        state: ProducerState,
         actor: str,
         acks: Acks,
     ) -> None:
@@ -92,8 +92,9 @@ class LogService(LogServicer):
                     raise Invalid("after Hello come batches with sequence numbers from 1 on")
                 events = _parsed(batch.events)
                 expected = batch.expected_position if batch.HasField("expected_position") else None
-                append = Append(events, actor, expected, None, producer, epoch, batch.sequence, batch.events)
-                trainers.admit(self._live.book, producer, epoch, events, append.subjects)
+                append = Append(events, actor, expected, None, producer, state.epoch, batch.sequence, batch.events)
+                if batch.sequence > state.last_sequence:  # else it is stored, and only its ack was lost: whoever has the job now
+                    trainers.admit(self._live.book, producer, state.epoch, events, append.subjects)
                 await acks.put((batch.sequence, await self._live.append_soon(append)))
         finally:
             task = asyncio.current_task()

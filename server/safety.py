@@ -1,6 +1,8 @@
 """Puts together what keeps the book safe: guarded operations, backups, upkeep, and the service in front of them."""
 
+from guessbook.proto.safety_pb2 import Operation, OperationRequest
 from guessbook.server.backups import Backups
+from guessbook.server.decide.operations import Circumstances
 from guessbook.server.guarded import Guarded, Work
 from guessbook.server.guarded_works import (
     ChangedConfig,
@@ -10,7 +12,7 @@ from guessbook.server.guarded_works import (
     RolledBack,
     SwitchedBaseModel,
 )
-from guessbook.server.live_book import LiveBook
+from guessbook.server.live_book import LiveBook, now_us
 from guessbook.server.safety_service import SafetyService
 from guessbook.server.upkeep import Upkeep
 from guessbook.server.version_folders import VersionFolders
@@ -31,14 +33,19 @@ class Safety:
             "prune-backups": PrunedBackups(backups.remove, backups.verify_newest),
         }
         self._guarded = Guarded(live, backups.back_up, works)
-        self._upkeep = Upkeep(live, home, backups, artifacts)
+        self.upkeep = Upkeep(live, home, backups, artifacts, self._guarded)
         self.service = SafetyService(live, home, self._guarded, backups, config)
+
+    async def consolidate(self, actor: str, version: str, reason: str) -> Operation:
+        """Sets a consolidation going, as the service does when it is asked to. Raises Rejection."""
+        asked = OperationRequest(kind="consolidate", target=version, reason=reason)
+        return (await self._guarded.request(actor, asked, Circumstances(now_us(), trash_days=0)))[0]
 
     def start(self) -> None:
         """Goes on with what a stop or a crash cut off."""
         self._guarded.resume()
-        self._upkeep.watch()
+        self.upkeep.watch()
 
     async def close(self) -> None:
-        await self._upkeep.close()
+        await self.upkeep.close()
         await self._guarded.close()

@@ -1,7 +1,8 @@
 """Makes, lists, verifies and restores backups, as a program of its own: `python -m guessbook.store.backup_process create HOME PLACE`.
 
-One JSON document on standard output, also for an error: `{"error", "hint"}`. Progress goes to standard error. A program of its own, since LMDB ends the whole
-process when it meets a file that is damaged in its structure. Knows what to tell whom, not how backups are made.
+One JSON document on standard output, also for an error: `{"error", "hint", "damaged"}`, the last whether the backup itself is what is wrong. Progress goes to
+standard error. A program of its own, since LMDB ends the whole process when it meets a file that is damaged in its structure; it ends when the process that
+started it does. Knows what to tell whom, not how backups are made.
 """
 
 import argparse
@@ -9,7 +10,10 @@ import getpass
 import json
 import os
 import re
+import signal
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,10 +24,11 @@ from guessbook.store.backup import NoSuchBackup
 from guessbook.store.home import Home
 from guessbook.store.manifest import Manifest
 from guessbook.store.place import BackupFailed, BadPlace, DamagedBackup, Place
-from guessbook.store.restore import RestoreFailed
+from guessbook.store.restore import NoRoom, RestoreFailed
 from guessbook.store.sealing import BadKey, Sealer, make_key, read_key
 
 EXIT_FAILED, EXIT_INVALID, EXIT_MISSING = 1, 2, 4
+LOOK_S = 0.5  # between two looks whether the process that started this one is alive
 
 _SAFE = "Earlier backups and the data folder are as they were."
 # error -> (exit code, what is safe and what to do)
@@ -35,6 +40,10 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
         f"{_SAFE} Use another backup. Where only this place is damaged, remove the file named above and make a new backup: what is missing is copied again.",
     ),
     BackupFailed: (EXIT_FAILED, f"{_SAFE} Remove the cause and run it again."),
+    NoRoom: (
+        EXIT_FAILED,
+        "Nothing was found wrong with the backup, and nothing is left of the attempt. Make room (a drill is made in $TMPDIR) and run it again.",
+    ),
     RestoreFailed: (EXIT_FAILED, "Nothing was restored, and nothing is left of the attempt."),
     OSError: (EXIT_FAILED, f"{_SAFE} Check the path, its permissions and the free disk space."),
 }
@@ -165,11 +174,26 @@ def main(words: Sequence[str] | None = None) -> int:
         told = _TASKS[arguments.task](arguments, _place(arguments.place))
     except tuple(_TABLE) as error:
         code, hint = next(row for kind, row in _TABLE.items() if isinstance(error, kind))
-        print(json.dumps({"error": str(error), "hint": hint}))
+        damaged = isinstance(error, DamagedBackup | RestoreFailed) and not isinstance(error, NoRoom)
+        print(json.dumps({"error": str(error), "hint": hint, "damaged": damaged}))
         return code
     print(json.dumps(told, ensure_ascii=False))
     return EXIT_FAILED if told.get("problems") else 0
 
 
+def _end_with(parent: int) -> None:
+    """Ends this process soon after the one that started it: what nobody waits for any more is not to go on beside the next one."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # leaves nothing half made behind
+    main_thread = threading.get_ident()
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_S)
+        signal.pthread_kill(main_thread, signal.SIGTERM)  # that thread, so that it also leaves a call that waits
+
+    threading.Thread(target=look, name="parent", daemon=True).start()
+
+
 if __name__ == "__main__":
+    _end_with(os.getppid())
     sys.exit(main())

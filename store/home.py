@@ -47,8 +47,27 @@ class Home:
 
     @property
     def active(self) -> Path:
-        """The exact bytes of each dataset that is queued or trained on."""
+        """The files of the inbox whose jobs are not completed. The bytes that are trained on are in the artifacts."""
         return self.root / "data" / "active"
+
+    @property
+    def completed(self) -> Path:
+        """The files of the inbox whose jobs are completed."""
+        return self.root / "data" / "completed"
+
+    @property
+    def inbox(self) -> Path:
+        """What is put into its folders priority/ and normal/ becomes a job; what can't is moved to its rejected/, with a report."""
+        return self.root / "inbox"
+
+    @property
+    def rejected(self) -> Path:
+        return self.inbox / "rejected"
+
+    @property
+    def control(self) -> Path:
+        """Commands as files, and files that show the present."""
+        return self.root / "control"
 
     @property
     def base_models(self) -> Path:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from guessbook.proto.events_pb2 import Event, LogRestored
 from guessbook.store import frame, segment
-from guessbook.store.artifacts import Artifacts, sync_folder
+from guessbook.store.artifacts import Artifacts, DamagedArtifact, MissingArtifact, sync_folder
 from guessbook.store.environment import MAP_BYTES, Environment, Identity, create
-from guessbook.store.errors import LogError
+from guessbook.store.errors import LogError, LogFull
 from guessbook.store.frame import DamagedFrame, Frame
 from guessbook.store.home import Home
 from guessbook.store.index import SubjectIndex, position_key
@@ -29,11 +29,17 @@ from guessbook.store.place import DamagedBackup, Place
 from guessbook.store.producers import Producers, batch_of
 from guessbook.store.verify import verify
 
+DRILL = "guessbook-drill-"  # how the folder of a drill begins, among the temporary files
+
 Say = Callable[[str], None]
 
 
 class RestoreFailed(Exception):
     """Nothing was restored, and nothing is left of the attempt."""
+
+
+class NoRoom(RestoreFailed):
+    """There is not as much room as it takes. Nothing is said about the backup by that."""
 
 
 @dataclass(frozen=True)
@@ -88,17 +94,25 @@ def restore(
 def drill(place: Place, backup: Manifest, say: Say = lambda line: None) -> Restored:
     """Restores a backup into a folder for the time being and checks everything in it. Raises RestoreFailed, BackupFailed, OSError.
 
-    It needs as much room in the folder for temporary files as the data takes.
+    It needs as much room in the folder for temporary files as the data takes. Raises NoRoom, before anything is copied, where that is not there.
     """
-    with tempfile.TemporaryDirectory(prefix="guessbook-drill-") as folder:
+    _refuse_without_room(backup, Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=DRILL) as folder:
         restored = restore(place, backup, Path(folder) / "data", actor="drill", say=say)
         if (restored.head, restored.chain_hash) != (backup.head, backup.chain_hash):
             raise RestoreFailed(f"the restored log ends at {restored.head}, and the backup's at {backup.head}")
         artifacts = Artifacts(Home(Path(folder) / "data").artifacts)
         for file in backup.files:
             if file.path.startswith("artifacts/"):
-                artifacts.verified_path(file.sha256)
+                with _checked():
+                    artifacts.verified_path(file.sha256)
         return restored
+
+
+def _refuse_without_room(backup: Manifest, folder: Path) -> None:
+    needed, free = backup.size, shutil.disk_usage(folder).free
+    if free < needed:
+        raise NoRoom(f"a drill needs {needed / 1e6:,.0f} MB in {folder}, and {free / 1e6:,.0f} MB are free there")
 
 
 def _refuse(to: Path) -> None:
@@ -209,8 +223,12 @@ def _record(folder: Path, backup: Manifest, source: str, head: int, chain_hash: 
 def _checked() -> Iterator[None]:
     try:
         yield
+    except LogFull as error:
+        raise NoRoom(f"the log can't be restored: {error}") from error
     except (DamagedFrame, LogError) as error:
         raise RestoreFailed(f"the log can't be restored: {error}") from error
+    except (DamagedArtifact, MissingArtifact) as error:
+        raise RestoreFailed(f"what was restored is not whole: {error}") from error
 
 
 def _sync_folders(root: Path) -> None:

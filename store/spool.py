@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+ASIDE = "superseded"  # a folder beside the spools
+
 
 class SpoolInUse(Exception):
     """Another process has this spool open."""
@@ -100,13 +102,17 @@ class Spool:
 
     @property
     def aside(self) -> Path:
-        """Where `set_aside` puts the file: beside its place, under the name of its log."""
+        """Where to set it aside when its log is no more: beside its place, under the name of that log."""
         return self.path.with_name(f"{self.path.stem}.log-{self.log_id}{self.path.suffix}")
 
-    def set_aside(self) -> None:
-        """Closes it and keeps the file under another name: its batches belong to a log that is no more. The next spool here is empty."""
-        aside = self.aside
+    def aside_of(self, epoch: int, when: str) -> Path:
+        """Where to set it aside when its producer's word counts no more: in a folder that is looked at and never sent from."""
+        return self.path.parent / ASIDE / f"{self.path.stem}_{epoch}_{when}{self.path.suffix}"
+
+    def set_aside(self, aside: Path) -> None:
+        """Closes it and keeps the file under another name: nobody sends its batches any more. The next spool here is empty."""
         self.close()
+        aside.parent.mkdir(parents=True, exist_ok=True)
         # SQLite removes its journal at a clean close; where it could not, the two belong together.
         for suffix in ("-wal", ""):
             file = self.path.with_name(self.path.name + suffix)

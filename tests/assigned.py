@@ -2,15 +2,16 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 
 from guessbook.proto.control_pb2 import LeaseJobResponse
-from guessbook.proto.events_pb2 import Event, TrainingConfig
+from guessbook.proto.events_pb2 import Event, ExamplesObserved, SnapshotCompleted, TrainingConfig
 from guessbook.proto.history_pb2 import Job
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.dataset import Example, Turn
@@ -73,6 +74,11 @@ class Book:
         return [event.WhichOneof("body") or "" for event in self.events]
 
 
+def losses_in(observed: ExamplesObserved) -> list[float]:
+    """The losses of an event, in the order of its examples."""
+    return [float(loss) for loss in np.frombuffer(observed.measures, "<f2").reshape(3, -1)[0]]
+
+
 def assign(
     home: Home,
     model: Path,
@@ -80,7 +86,7 @@ def assign(
     book: Book,
     orders: Orders | None = None,
     *,
-    has_version: bool = False,
+    past: Past | None = None,
     **lease: Any,
 ) -> Assignment:
     """A job as a trainer gets it, with its data in place."""
@@ -91,9 +97,20 @@ def assign(
     complete = TrainingConfig(base_model=str(model))
     complete.MergeFrom(config)
     job = Job(id="job-1", dataset=Artifacts(home.artifacts).put(data), config=complete)
-    past = Past(started="resume_step" in lease, has_version=has_version, progress=Progress())
+    past = past or Past(started="resume_step" in lease, progress=Progress())
     answer = LeaseJobResponse(job=job, run="run-1", dataset_name="Sums (easy).jsonl", **lease)
     return Assignment(answer, past, home, orders or Orders(job, threading.Event()), book.record, lambda: None)
+
+
+def past_of(books: Sequence[Book], step: int) -> Past:
+    """What the log would tell of a run that goes on from a step, from what its processes recorded."""
+    snapshots, skipped = {}, set()
+    for book in books:
+        for body in book.bodies("snapshot_started", "snapshot_completed"):
+            snapshots[body.step] = isinstance(body, SnapshotCompleted)
+        skipped |= {body.step for body in book.bodies("batch_skipped") if body.step > step}
+    kept = {number: complete for number, complete in snapshots.items() if number <= step}
+    return Past(started=True, snapshots=kept, skipped=frozenset(skipped))
 
 
 def adapter(home: Home, book: Book) -> Weights:

@@ -1,15 +1,18 @@
 """A client's questions answered from a fold in memory, without a server."""
 
+from collections.abc import Iterator
 from typing import cast
 
 from guessbook.clients.client import Guessbook
-from guessbook.projections import examples, insights, views
+from guessbook.projections import examples, insights, observations, views
 from guessbook.projections.book import Book
 from guessbook.proto.history_pb2 import (
     At,
     ListExamplesRequest,
     ListExamplesResponse,
     ListInsightsResponse,
+    Observations,
+    ReadObservationsRequest,
     Run,
     Status,
     Steps,
@@ -46,6 +49,12 @@ class FoldedBook:
     def examples(self, run: str, at: At | None = None, **asked: object) -> ListExamplesResponse:
         found = examples.page(self._book, ListExamplesRequest(run=run, **asked))  # type: ignore[arg-type]
         assert found
+        return found
+
+    def observations(self, run: str, at: At | None = None, **asked: object) -> Iterator[Observations]:
+        wanted = ListExamplesRequest(run=run, **asked)  # type: ignore[arg-type]
+        found = observations.observations(self._book, ReadObservationsRequest(filter=wanted))
+        assert found is not None
         return found
 
     def trajectory(self, run: str, example: str, at: At | None = None) -> Trajectory:

@@ -5,6 +5,7 @@ Knows the order of things and the events at its turns. Doesn't know where jobs c
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,21 +16,28 @@ from guessbook.proto.events_pb2 import Event, JobResumed, JobStarted, RunStarted
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.dataset import Example, read_dataset
 from guessbook.store.home import Home
-from guessbook.trainer import checkpoint, mirror
+from guessbook.trainer import checkpoint, memory_estimate, mirror
 from guessbook.trainer.base_model import BaseModel, load_base_model
 from guessbook.trainer.budget import Budget
-from guessbook.trainer.callback import BookCallback
-from guessbook.trainer.device import device_name
+from guessbook.trainer.callback import BookCallback, NoStep
+from guessbook.trainer.device import device_name, devices
 from guessbook.trainer.encoding import Encoded, Encoder
 from guessbook.trainer.errors import UnusableExample
 from guessbook.trainer.observation import LEARNED_LOSS, Judge, Tracked, track
 from guessbook.trainer.orders import Ending, Orders
+from guessbook.trainer.processes import Processes
 from guessbook.trainer.progress import Past
 from guessbook.trainer.schedule import total_steps
 from guessbook.trainer.scorer import DEFAULT, find_scorer
 from guessbook.trainer.snapshot import Snapshots
 from guessbook.trainer.tracking import tracked_indices
-from guessbook.trainer.training import ExampleLossTrainer, add_adapter, load_adapter, training_arguments
+from guessbook.trainer.training import (
+    ExampleLossTrainer,
+    add_adapter,
+    load_adapter,
+    make_deterministic,
+    training_arguments,
+)
 from guessbook.trainer.version import adapter_folder, slug, store_adapter
 
 CUT_LISTED = 10_000  # an event has room for so many
@@ -47,56 +55,71 @@ class Assignment:
     orders: Orders
     record: Callable[[Event], None]
     check: Callable[[], None]
+    artifacts: Artifacts | None = None  # by default the data folder's
 
     def __post_init__(self) -> None:
         self.config = self.lease.job.config
         self.progress = self.past.progress
         self.folder = self.home.checkpoints / self.lease.run
-        self._artifacts = Artifacts(self.home.artifacts)
+        self._artifacts = self.artifacts or Artifacts(self.home.artifacts)
 
     def carry_out(self) -> tuple[Ending, int]:
         """Trains until the end, or until it is asked to end, at the next step. Returns how it ended and the position of the
         request. The model is let go of when this returns.
         """
+        if self.past.has_version:  # only its job was not told so
+            self._record_job(job_resumed=JobResumed(step=self.progress.step, run=self.lease.run))
+            return Ending.COMPLETED, 0
+        resumed = self._resume()
+        if asked := self.orders.ending():
+            return asked  # before a model is loaded
+        make_deterministic()
         mirror.require(self.config.report_to)
-        examples, held_out = self._examples(self.lease.job.dataset), self._held_out()
+        examples, held_out = self.read_examples(), self._held_out()
         chosen = tracked_indices(self.config, examples)
         judge = Judge(find_scorer(self.config.scorer or DEFAULT), self.config.learned_loss or LEARNED_LOSS)
+        memory_estimate.check(self.config, self.config.base_model, devices(), examples)
         base = load_base_model(self.config.base_model, self.config.dtype, self.home.base_models)
         encoder = Encoder(base.tokenizer, self.config.max_length)
         encoded = [encoder.encode(example) for example in examples]
         total = total_steps(self.config, len(examples))
         tracked = track(examples, encoded, chosen, self.config) + self._watched(held_out, len(examples), encoder)
-        model = self._adapted(base)
-        arguments = training_arguments(self.config, total, self.folder)
-        trainer = ExampleLossTrainer(model, arguments, encoded, encoder.pad_id)
-        record = mirror.mirrored(self.record, trainer.log) if self.config.report_to else self.record
-        snapshots = self._snapshots(model, encoder, tracked, judge, record)
+        model = self.adapted(base)
+        with Processes(self.lease, self.home.root, resumed):
+            trainer = ExampleLossTrainer(
+                model, training_arguments(self.config, total, self.folder), encoded, encoder.pad_id
+            )
+            record = mirror.mirrored(self.record, trainer.log) if self.config.report_to else self.record
+            snapshots = self._snapshots(model, encoder, tracked, judge, record)
+            self._announce(base, model, total, tracked, encoded)
+            if ending := self._train(trainer, snapshots, resumed):
+                return ending
+        self._create_version(model, base)
+        return Ending.COMPLETED, 0
+
+    def _train(
+        self, trainer: ExampleLossTrainer, snapshots: Snapshots, resumed: Path | None
+    ) -> tuple[Ending, int] | None:
+        """None: to its last step."""
         callback = BookCallback(
             self.lease.run,
-            self.config,
+            self.lease.job,
             self.folder,
-            self.progress,
+            self.past,
             orders=self.orders,
             snapshots=snapshots,
+            trainer=trainer,
             record=self.record,
-            take_visits=trainer.take_visits,
             check=self.check,
         )
         trainer.add_callback(callback)
+        with mirror.finished(self.config.report_to), suppress(NoStep):
+            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        return callback.ending
 
-        resumed = self._resume()
-        self._announce(base, model, total, tracked, encoded)
-        if self.progress.step < total:
-            with mirror.finished(self.config.report_to):
-                trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-        elif resumed:  # killed between its last step and its version; the Trainer would take one step more
-            model.load_adapter(str(resumed), "default")
-        if self.progress.step < total and callback.ending:
-            return callback.ending
-        if not self.past.has_version:
-            self._create_version(model, base)
-        return Ending.COMPLETED, 0
+    def read_examples(self) -> list[Example]:
+        """What is trained on. Raises UnusableExample."""
+        return self._examples(self.lease.job.dataset)
 
     def _examples(self, dataset: str) -> list[Example]:
         examples = read_dataset(self._artifacts.verified_path(dataset)).examples
@@ -104,7 +127,7 @@ class Assignment:
             raise UnusableExample("the dataset has no example that can be read", "Submit a file with at least one.")
         return examples
 
-    def _adapted(self, base: BaseModel) -> PeftModel:
+    def adapted(self, base: BaseModel) -> PeftModel:
         """The model with a fresh adapter, or with that of the version that the job starts from."""
         version = self.lease.from_version
         if not version.name or version.HasField("consolidation"):
@@ -134,13 +157,14 @@ class Assignment:
         return Snapshots(model, encoder, tracked, run, record, judge=judge, budget=budget, seed=seed, correct=correct)
 
     @property
-    def last_checkpoint(self) -> Path:
-        return checkpoint.place(self.folder, self.progress.step)
+    def last_checkpoint(self) -> str:
+        """The path of that which the run goes on from; empty: it begins anew."""
+        return str(checkpoint.place(self.folder, self.progress.saved)) if self.progress.saved else ""
 
     def _resume(self) -> Path | None:
         """Goes back to the last checkpoint the log knows of: every event up to there is in the log, none is missing."""
         last = checkpoint.last_complete(self.folder, at_most=self.lease.resume_step)
-        self.progress.step = checkpoint.step_of(last) if last else 0
+        self.progress.step = self.progress.saved = checkpoint.step_of(last) if last else 0
         checkpoint.discard_after(self.folder, self.progress.step)
         return last
 

@@ -6,11 +6,15 @@ of each of them. It is written last, after everything else was fsynced: without 
 
 import json
 import logging
+import os
 import shutil
+import socket
+from collections.abc import Collection
 from pathlib import Path
 
-from guessbook.store.artifacts import file_sha256
+from guessbook.store.artifacts import file_sha256, sync_folder
 from guessbook.trainer.durable import sync_tree, write_durably
+from guessbook.trainer.errors import TornCheckpoint
 
 MARKER = "complete.json"
 KEPT = 2
@@ -19,16 +23,41 @@ _log = logging.getLogger(__name__)
 
 
 def place(folder: Path, step: int) -> Path:
-    """Where transformers' Trainer puts the checkpoint of a step."""
+    """Where the checkpoint of a step lies; transformers' Trainer names it so."""
     return folder / f"checkpoint-{step}"
 
 
+def staging(folder: Path) -> Path:
+    """Where this process writes a checkpoint until it is complete. Nobody else writes there, whoever else believes that the run is his."""
+    return folder / f".saving-{socket.gethostname()}-{os.getpid()}"
+
+
+def publish(folder: Path, step: int) -> Path:
+    """Puts a complete checkpoint from staging in its place, whole or not at all, and returns that."""
+    path = place(folder, step)
+    if path.exists():
+        shutil.rmtree(path)
+    place(staging(folder), step).rename(path)
+    sync_folder(folder)
+    return path
+
+
 def complete(checkpoint: Path) -> int:
-    """Makes a checkpoint's files durable and marks them as complete. Returns their size in bytes."""
+    """Makes a checkpoint's files durable, marks them as complete and reads them back. Returns their size in bytes.
+
+    Raises TornCheckpoint if what is read is not what was written.
+    """
     files = {str(path.relative_to(checkpoint)): path for path in sorted(checkpoint.rglob("*")) if path.is_file()}
-    sync_tree(checkpoint)
     hashes = {name: file_sha256(path) for name, path in files.items()}
+    sync_tree(checkpoint)
     write_durably(checkpoint / MARKER, json.dumps({"sha256": hashes}, indent=1))
+    for path in files.values():
+        _forget(path)
+    if not is_complete(checkpoint):
+        raise TornCheckpoint(
+            f"the checkpoint {checkpoint} reads back differently from what was written",
+            "The checkpoint before it is kept. Look at that disk before you submit the file again.",
+        )
     return sum(path.stat().st_size for path in files.values())
 
 
@@ -36,10 +65,13 @@ def is_complete(checkpoint: Path) -> bool:
     """Whether every file is there as it was written. Reads all of them."""
     try:
         hashes: dict[str, str] = json.loads((checkpoint / MARKER).read_text())["sha256"]
-        return all(file_sha256(checkpoint / name) == sha256 for name, sha256 in hashes.items())
-    except (OSError, ValueError, KeyError) as error:
+        differing = [name for name, sha256 in hashes.items() if file_sha256(checkpoint / name) != sha256]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         _log.warning("The checkpoint %s is torn and is passed over: %s", checkpoint, error)
         return False
+    if differing:
+        _log.warning("The checkpoint %s is torn and is passed over: %s differs", checkpoint, ", ".join(differing))
+    return not differing
 
 
 def last_complete(folder: Path, at_most: int) -> Path | None:
@@ -53,18 +85,44 @@ def step_of(checkpoint: Path) -> int:
 
 
 def discard_after(folder: Path, step: int) -> None:
-    """Removes the checkpoints of later steps, before those steps are trained again."""
+    """Removes the checkpoints of later steps, before those steps are trained again, and those that nobody completed."""
+    for unfinished in folder.glob(".saving-*"):
+        shutil.rmtree(unfinished)
     for later, checkpoint in _checkpoints(folder):
         if later > step:
             shutil.rmtree(checkpoint)
 
 
 def prune(folder: Path) -> None:
-    """Keeps the newest two. To be called when the newest one is complete."""
-    for _, checkpoint in _checkpoints(folder)[:-KEPT]:
+    """Removes what is older than the newest two that are complete. To be called when the newest one is.
+
+    A torn one counts for nothing: while there is no second good one, all stay.
+    """
+    older = [checkpoint for _, checkpoint in reversed(_checkpoints(folder))][1:]
+    kept = 1
+    while older and kept < KEPT:
+        kept += is_complete(older.pop(0))
+    for checkpoint in older:
         shutil.rmtree(checkpoint)
+
+
+def remove_runs(folder: Path, runs: Collection[str]) -> None:
+    """Removes all checkpoints of runs that nobody goes on with: whose job is completed, and whose version is in the artifacts."""
+    for run in folder.iterdir() if folder.is_dir() else ():
+        if run.name in runs:
+            shutil.rmtree(run)
 
 
 def _checkpoints(folder: Path) -> list[tuple[int, Path]]:
     """All of them by step, torn ones too."""
     return sorted((step_of(path), path) for path in folder.glob("checkpoint-*") if path.is_dir())
+
+
+def _forget(path: Path) -> None:
+    """Lets the system forget what it has of a file in memory, so that the next read is one of the disk; where it can be asked to."""
+    if hasattr(os, "posix_fadvise"):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(handle)

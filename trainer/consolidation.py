@@ -31,7 +31,8 @@ from guessbook.trainer.guess import Guesser
 from guessbook.trainer.merge_proof import TOKENS, Proof, probe, prove
 from guessbook.trainer.version import adapter_folder
 
-EXAMPLES = 8  # that the proof looks at
+EXAMPLES = 4  # that the proof looks at, the shortest ones of a sample: a weight that is wrong is wrong in every answer
+SAMPLE = 32
 TOLERANCE = 2e-3  # of a logit; sums in another order make about a tenth of it on models of this size
 SHARD = "2GB"
 
@@ -57,9 +58,10 @@ class Consolidation:
     home: Home
     record: Callable[[Event], None]
     merge: Callable[[PeftModel], PreTrainedModel] = merge
+    artifacts: Artifacts | None = None  # by default the data folder's
 
     def __post_init__(self) -> None:
-        self._artifacts = Artifacts(self.home.artifacts)
+        self._artifacts = self.artifacts or Artifacts(self.home.artifacts)
 
     def carry_out(self) -> str:
         """Records the merged version. Raises MergeRefused, with nothing stored, and what loading a model raises."""
@@ -81,10 +83,10 @@ class Consolidation:
         return self.version.name
 
     def _examples(self, encoder: Encoder) -> list[Encoded]:
-        """A sample that depends on the dataset alone."""
+        """What they are depends on the dataset alone."""
         examples = read_dataset(self._artifacts.verified_path(self.version.dataset)).examples
-        chosen = Random(len(examples)).sample(examples, min(EXAMPLES, len(examples)))
-        return [encoder.encode(example) for example in chosen]
+        sample = Random(len(examples)).sample(examples, min(SAMPLE, len(examples)))
+        return sorted((encoder.encode(example) for example in sample), key=lambda one: one.prompt_length)[:EXAMPLES]
 
     def _merge(self, base: BaseModel, encoder: Encoder, examples: list[Encoded], folder: Path) -> Proof:
         with adapter_folder(self.version, self._artifacts) as adapter:
@@ -92,7 +94,7 @@ class Consolidation:
         guesses = [guess.tokens for guess in Guesser(model, encoder).guess(examples, [TOKENS] * len(examples))]
         adapted = probe(model, examples, guesses)
         with model.disable_adapter():
-            alone = probe(model, examples)
+            alone = probe(model, examples, guesses)
         self.merge(model).save_pretrained(folder, max_shard_size=SHARD)
         base.tokenizer.save_pretrained(folder)
         del model

@@ -4,6 +4,7 @@ Knows the way to the server and back. What a job takes is in assignment.py.
 """
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -25,25 +26,39 @@ os.environ.setdefault("TQDM_DISABLE", "1")  # the log is no place for progress b
 import transformers
 
 from guessbook.clients.client import Guessbook
-from guessbook.clients.errors import Fenced, GuessbookError, Invalid, Rejected, SpoolFull, Unreachable
+from guessbook.clients.errors import Displaced, Fenced, GuessbookError, Invalid, Rejected, SpoolFull, Unreachable
 from guessbook.clients.producer import Producer
 from guessbook.proto.control_pb2 import LeaseJobResponse
-from guessbook.proto.events_pb2 import Event, JobCompleted, JobPaused, JobStopped, TrainerConnected
+from guessbook.proto.events_pb2 import (
+    Event,
+    Failure,
+    JobCancelled,
+    JobCompleted,
+    JobPaused,
+    JobStopped,
+    TrainerConnected,
+)
+from guessbook.proto.history_pb2 import JOB_STATE_COMPLETED
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.home import Home
 from guessbook.store.spool import SpoolInUse
 from guessbook.trainer.assignment import Assignment
+from guessbook.trainer.batch_size import reduced
+from guessbook.trainer.checkpoint import remove_runs
+from guessbook.trainer.claim import Claim
 from guessbook.trainer.consolidation import Consolidation
-from guessbook.trainer.device import device_name, release_memory
-from guessbook.trainer.failure import job_failed
+from guessbook.trainer.device import device_name, devices, release_memory
+from guessbook.trainer.failure import ERROR_LENGTH, failure_of, job_failed
 from guessbook.trainer.orders import Ending, Orders
 from guessbook.trainer.progress import read_past
+from guessbook.trainer.remote_artifacts import RemoteArtifacts
 from guessbook.trainer.report import store_report
 from guessbook.trainer.subscription import Subscription
 
 POLL_S = 5.0  # a look at the queue even if no event came
 RETRY_S = 1.0
 REPORT_WAIT_S = 10.0  # for the server to take what the report is about
+REFUSED_S = 5.0  # for the server to refuse what tells of a job that is another's
 CLOSE_S = 10.0  # for what is still on its way to the server when the process ends
 
 Answer = TypeVar("Answer")
@@ -65,8 +80,13 @@ class Daemon:
         self.leaving = threading.Event()
         self._wake = threading.Event()
         self._book = Guessbook(address, self._token)
-        connected = TrainerConnected(device=device_name(), host=socket.gethostname(), pid=os.getpid())
-        self._producer = Producer(name, home.spool / f"{name}.sqlite", address, connected, self._token)
+        self._producer = self._new_producer()
+        self._artifacts = Artifacts(home.artifacts)
+        self._claim: Claim | None = None  # on the checkpoints of the run at hand
+
+    def _new_producer(self) -> Producer:
+        here = TrainerConnected(device=device_name(), devices=devices(), host=socket.gethostname(), pid=os.getpid())
+        return Producer(self.name, self.home.spool / f"{self.name}.sqlite", self.address, here, self._token)
 
     def _token(self) -> str:
         return self.home.token("trainer")
@@ -78,19 +98,32 @@ class Daemon:
     def run(self) -> None:
         """Works until the queue is empty (`once`) or it is told to leave. Raises Fenced if a newer process took its name."""
         try:
-            self._until_answered(self._check_folder)
-            self._producer.start()
-            epoch = self._until_answered(lambda: self._producer.wait_welcome(RETRY_S))
-            _log.info("Connected to %s as %s, on %s.", self.address, self.name, device_name())
-            head = self._until_answered(lambda: self._book.head().position)
-            with Subscription(self.address, ["job/"], head + 1, lambda event: self._wake.set(), self._token):
-                self._work(epoch)
+            self._artifacts = self._until_answered(self._open_artifacts)
+            while self._displaced():
+                release_memory()  # the error held the model
+                self._producer, self._claim = self._new_producer(), None
         except Leaving:
             _log.info("Told to exit.")
         finally:
             if not self._producer.close(CLOSE_S if self._producer.epoch else 0):
                 _log.info("The server did not take everything yet; the rest is kept in %s.", self.home.spool)
             self._book.close()
+
+    def _displaced(self) -> bool:
+        """Works until it is told to leave; True: until its job was found to be another trainer's, so that it is to begin anew, with an empty spool."""
+        try:
+            self._producer.start()
+            epoch = self._until_answered(lambda: self._producer.wait_welcome(RETRY_S))
+            _log.info("Connected to %s as %s, on %s.", self.address, self.name, device_name())
+            self._sweep()  # what a trainer that was killed left there
+            head = self._until_answered(lambda: self._book.head().position)
+            with Subscription(self.address, ["job/", "queue"], head + 1, lambda event: self._wake.set(), self._token):
+                self._work(epoch)
+        except Displaced as error:
+            _log.warning("%s. %s It goes on with the next job.", error, error.hint)
+            self._producer.close(REFUSED_S)
+            return True
+        return False
 
     def _work(self, epoch: int) -> None:
         while not self.leaving.is_set():
@@ -99,7 +132,9 @@ class Daemon:
             head = self._until_answered(lambda: self._book.head().position)
             lease = self._until_answered(lambda: self._book.lease(self.name, epoch))
             if lease.HasField("job"):
+                self._claim = Claim(self.home.checkpoints / lease.run, f"{self.name} {epoch}")
                 self._carry_out(lease, head)
+                self._claim = None
             elif self.once:
                 return
             else:
@@ -112,29 +147,58 @@ class Daemon:
         if job.consolidate:
             self._consolidate(lease)
             return
-        past = self._until_answered(lambda: read_past(self._book, lease.run, lease.resume_step))
         orders = Orders(job, self.leaving)
-        assignment = Assignment(lease, past, self.home, orders, self._producer.record, self._check)
         with Subscription(self.address, [f"job/{job.id}"], head + 1, orders.apply, self._token):
-            try:
-                ending, request = assignment.carry_out()
-            except Fenced:
-                raise
-            except Exception as error:  # noqa: BLE001  one job's failure is told to its submitter; the next job may be sound
-                failed = job_failed(error, assignment.progress.step)
-                # Our own errors say all there is to say; of others the way they took is needed.
-                known = isinstance(error, GuessbookError)
-                _log.error("Job %s failed: %s. %s", job.id, failed.error, failed.hint, exc_info=not known)
-                answer: Event | None = Event(job_failed=failed)
-            else:
-                answer = self._answer(ending, request, assignment)
-        release_memory()
-        if answer:
-            answer.subject = f"job/{job.id}"
-            self._until_answered(lambda: self._producer.record(answer))
-            _log.info("Job %s: %s at step %d.", job.id, answer.WhichOneof("body"), assignment.progress.step)
-            if answer.HasField("job_completed") and not job.consolidate:
-                self._report(lease.run)
+            answer = None
+            while answer is None:
+                answer = self._attempt(lease, orders)
+                release_memory()  # before the answer: whoever paused the job has the device from then on
+        answer.subject = f"job/{job.id}"
+        self._until_answered(lambda: self._producer.record(answer))
+        _log.info("Job %s: %s.", job.id, answer.WhichOneof("body"))
+        if answer.HasField("job_completed"):
+            self._report(lease.run)
+            self._sweep()
+
+    def _attempt(self, lease: LeaseJobResponse, orders: Orders) -> Event | None:
+        """Works on the job from its last checkpoint on. Returns the answer; None: it goes on from there once more. Raises Leaving."""
+        self._until_answered(self._flush)
+        past = self._until_answered(lambda: read_past(self._book, lease.run, lease.resume_step))
+        assignment = Assignment(lease, past, self.home, orders, self._producer.record, self._check, self._artifacts)
+        try:
+            ending, _ = assignment.carry_out()
+        except (Fenced, Leaving):
+            raise
+        except Exception as error:  # noqa: BLE001  one job's failure is told to its submitter; the next job may be sound
+            lease.resume_step = past.progress.saved
+            if self._reduce_batch(error, lease):
+                return None
+            failed = job_failed(error, past.progress.step)
+            # Our own errors say all there is to say; of others the way they took is needed.
+            known = isinstance(error, GuessbookError)
+            _log.error("Job %s failed: %s. %s", lease.job.id, failed.error, failed.hint, exc_info=not known)
+            return Event(job_failed=failed)
+        lease.resume_step = past.progress.saved
+        if ending is Ending.COMPLETED:
+            return Event(job_completed=JobCompleted(step=past.progress.step))
+        return self._answer(orders, assignment)
+
+    def _reduce_batch(self, error: Exception, lease: LeaseJobResponse) -> bool:
+        """Whether the memory was full and the job goes on with smaller batches, as it allows."""
+        config = lease.job.config
+        full = failure_of(error) == Failure.FAILURE_OUT_OF_MEMORY
+        body = reduced(config) if full and config.auto_find_batch_size else None
+        if body is None:
+            return False
+        body.step, body.error = lease.resume_step, str(error)[:ERROR_LENGTH]
+        config.per_device_train_batch_size = body.per_device_train_batch_size
+        config.gradient_accumulation_steps = body.gradient_accumulation_steps
+        _log.warning(
+            "Job %s is out of memory; it goes on at a batch of %d.", lease.job.id, config.per_device_train_batch_size
+        )
+        event = Event(subject=f"job/{lease.job.id}", batch_size_reduced=body)
+        self._until_answered(lambda: self._producer.record(event))
+        return True
 
     def _consolidate(self, lease: LeaseJobResponse) -> None:
         """Merges a version and answers the job, whatever becomes of it."""
@@ -145,7 +209,7 @@ class Daemon:
             if version is None:
                 raise Invalid(f"there is no version {wanted}", "`guessbook versions` lists them.")
             if all(one.run != lease.run for one in listed):  # else it was merged, and only its job was not told so
-                Consolidation(lease, version, self.home, self._producer.record).carry_out()
+                Consolidation(lease, version, self.home, self._producer.record, artifacts=self._artifacts).carry_out()
         except (Fenced, Leaving):
             raise
         except Exception as error:  # noqa: BLE001  it is told to whoever asked; the next job may be sound
@@ -169,36 +233,57 @@ class Daemon:
         try:
             if not self._producer.flush(REPORT_WAIT_S):
                 raise Unreachable("the server has not taken the end of the run yet")
-            self._producer.record(store_report(self._book, Artifacts(self.home.artifacts), run))
+            self._producer.record(store_report(self._book, self._artifacts, run))
         except Fenced:
             raise
         except Exception as error:  # noqa: BLE001  a run without its report is complete all the same
             _log.warning("The report of run %s was not made: %s. `guessbook report %s` makes it.", run, error, run)
 
-    def _answer(self, ending: Ending, request: int, assignment: Assignment) -> Event | None:
-        """None when the trainer leaves: the server sees that it is gone, and the next one takes the job up again."""
-        step, checkpoint = assignment.progress.step, str(assignment.last_checkpoint)
-        if ending is Ending.COMPLETED:
-            return Event(job_completed=JobCompleted(step=step))
+    def _answer(self, orders: Orders, assignment: Assignment) -> Event | None:
+        """To the last request: another may have come while the checkpoint was written, and it is as good for that. None: it was taken back.
+
+        Raises Leaving if only this trainer ends: the server sees that it is gone, and the next one takes the job up again.
+        """
+        step, checkpoint = assignment.progress.step, assignment.last_checkpoint
+        asked = orders.ending()
+        if asked is None:
+            return None
+        ending, request = asked
         if ending is Ending.PAUSED:
             return Event(causation=request, job_paused=JobPaused(step=step, checkpoint=checkpoint))
         if ending is Ending.STOPPED:
             return Event(causation=request, job_stopped=JobStopped(step=step, checkpoint=checkpoint))
-        return None
+        if ending is Ending.CANCELLED:
+            return Event(causation=request, job_cancelled=JobCancelled(step=step, checkpoint=checkpoint))
+        _log.info("Job %s is left at step %d.", assignment.lease.job.id, step)
+        raise Leaving
 
-    def _check_folder(self) -> None:
-        """A trainer reads datasets from the data folder and leaves versions there: another folder's jobs would all fail here."""
+    def _sweep(self) -> None:
+        """Removes the checkpoints of completed runs. The server's word is durable: their versions are in the log and in the artifacts."""
+        try:
+            completed = self._book.jobs(states=[JOB_STATE_COMPLETED]).jobs
+            remove_runs(self.home.checkpoints, {job.run for job in completed})
+        except (Unreachable, OSError) as error:
+            _log.warning("Checkpoints of completed runs are still there: %s. They are removed later.", error)
+
+    def _open_artifacts(self) -> Artifacts:
+        """The server's own where it has this data folder; of one that lies elsewhere the files come and go over its connection."""
         status = self._book.status()
         log_id = self.home.log_id()  # the same folder may lie at another path for the server
-        if not (log_id and log_id == status.log_id) and not self.home.is_at(status.home):
-            raise Invalid(
-                f"the server at {self.address} has another data folder: {status.home}, not {self.home.root}",
-                "Start the trainer with that --home, or with the --address of the server that has this one. No job was taken.",
-            )
+        if (log_id and log_id == status.log_id) or self.home.is_at(status.home):
+            return Artifacts(self.home.artifacts)
+        _log.info(
+            "The server has another data folder, %s: datasets and versions travel, and checkpoints stay in %s.",
+            status.home,
+            self.home.checkpoints,
+        )
+        return RemoteArtifacts(self.home.artifacts, self._book, self._until_answered)
 
     def _check(self) -> None:
         if self._producer.failure:
             raise self._producer.failure
+        if self._claim:
+            self._claim.check()
 
     def _flush(self) -> None:
         """What is in the spool may be the end of the very run that is leased next, so the server must know it first."""
@@ -209,7 +294,7 @@ class Daemon:
     def _until_answered(self, ask: Callable[[], Answer]) -> Answer:
         """Asks until the server answers, and says once that it waits. Raises Leaving when told to exit meanwhile."""
         said = False
-        while not self.leaving.is_set():
+        while True:
             self._check()
             try:
                 return ask()
@@ -217,8 +302,8 @@ class Daemon:
                 if not said:
                     _log.warning("%s. Waiting; it is tried again every second. %s", error, error.hint)
                     said = True
-                self.leaving.wait(RETRY_S)
-        raise Leaving
+                if self.leaving.wait(RETRY_S):
+                    raise Leaving from error
 
 
 def main() -> None:
@@ -228,8 +313,16 @@ def main() -> None:
     parser.add_argument(
         "--name", default=socket.gethostname(), help="what the log calls this trainer; default: the host's name"
     )
+    parser.add_argument(
+        "--device",
+        default=os.environ["CUDA_VISIBLE_DEVICES"],
+        help="the GPU to train on, as CUDA_VISIBLE_DEVICES has it",
+    )
     parser.add_argument("--once", action="store_true", help="exit when the queue is empty")
     options = parser.parse_args()
+    if options.device != os.environ["CUDA_VISIBLE_DEVICES"]:  # CUDA looks at it once, when torch is imported
+        os.environ["CUDA_VISIBLE_DEVICES"] = options.device
+        os.execv(sys.executable, sys.orig_argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     home = Home(options.home.absolute())
@@ -237,6 +330,8 @@ def main() -> None:
         daemon = Daemon(home, options.address or home.address(), options.name, once=options.once)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _leave_with(daemon))
+        gc.collect()
+        gc.freeze()  # what was imported stays; so a model that was let go of is found in milliseconds, and not after all of that
         daemon.run()
     except SpoolInUse as error:
         _log.error("%s. Stop that one, or start this one with another --name.", error)

@@ -133,7 +133,7 @@ class ExternalRun:
     @property
     def stop_requested(self) -> bool:
         ending = self._orders.ending()
-        return ending is not None and ending[0] is Ending.STOPPED
+        return ending is not None and ending[0] in (Ending.STOPPED, Ending.CANCELLED)
 
     def end(self, *, loaded: int | None = None) -> None:
         """Training is over. `loaded`: the trainer has gone back to the weights of its checkpoint of that step; None: they are those of the last step."""

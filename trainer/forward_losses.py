@@ -1,6 +1,6 @@
 """Each example's own loss in somebody else's training, out of the forward passes that train. Knows a model's inputs and outputs, not the trainer and not examples."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -29,8 +29,22 @@ class Passes:
     """
 
     loss: float | None = None
+    trained: int = 0  # tokens that the loss is the mean of; 0: not known
     tokens: int = 0  # that went through the model, without padding
     sequences: list[tuple[npt.NDArray[np.int32], float]] = field(default_factory=list)
+
+    @classmethod
+    def merged(cls, parts: Sequence["Passes"]) -> "Passes":
+        """Those of several processes as if one had made them all. Without the numbers of trained tokens the losses count alike."""
+        told = [part for part in parts if part.loss is not None]
+        weights = [part.trained or 1 for part in told]
+        loss = sum(weight * (part.loss or 0.0) for weight, part in zip(weights, told, strict=True))
+        return cls(
+            loss / sum(weights) if told else None,
+            sum(part.trained for part in parts),
+            sum(part.tokens for part in parts),
+            [one for part in parts for one in part.sequences],
+        )
 
 
 @dataclass(frozen=True)
@@ -73,7 +87,7 @@ class ForwardLosses:
         if self._passes:
             trained = sum(int(trained_positions(one.labels).sum()) for one in self._passes)
             total = sum(float(one.nll.sum()) for one in self._passes)
-            done.loss = total / trained if trained else None
+            done.loss, done.trained = total / trained if trained else None, trained
         elif self._losses:
             done.loss = float(torch.stack(self._losses).mean())
         for one in self._passes:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -28,10 +29,11 @@ from guessbook.store.home import Home
 from guessbook.trainer.encoding import Encoder
 from guessbook.trainer.errors import UnusableExample, UnusableModel
 from guessbook.trainer.external_run import ExternalRun, Training
-from guessbook.trainer.forward_losses import ForwardLosses
+from guessbook.trainer.forward_losses import ForwardLosses, Passes
 from guessbook.trainer.link import Link
 from guessbook.trainer.losses import half_precision
 from guessbook.trainer.observation import LEARNED_LOSS
+from guessbook.trainer.ranks import gathered, is_shared
 from guessbook.trainer.scorer import DEFAULT
 from guessbook.trainer.told_config import told_config
 from guessbook.trainer.trained_rows import TrainedRows, read_rows
@@ -41,6 +43,15 @@ TRACKED = 200  # examples: what a snapshot takes must not depend on how much dat
 MAX_LENGTH = 1024**2  # tokens, where the trainer names no limit
 
 _log = logging.getLogger("guessbook.trainer")
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What one process tells the others at the end of a step. Of `recording` and `stop` that of the first process counts."""
+
+    recording: bool
+    stop: bool
+    passes: Passes
 
 
 class GuessbookCallback(TrainerCallback):
@@ -53,6 +64,9 @@ class GuessbookCallback(TrainerCallback):
     `tracked`: so many examples are looked at, a sample that the seed decides; 0: all. `tracked_ids`: these besides, or with `tracked=0` only these.
     `snapshot_steps`: when; by default at 10, 25, 50, 100 … Before the first step and after the last in any case.
     The others mean what they mean in a job's config.
+
+    Under torchrun or `accelerate launch` each process has one; that of rank 0 records, with the losses of the examples of all of them. The others wait while it
+    takes a snapshot.
     """
 
     def __init__(
@@ -94,18 +108,21 @@ class GuessbookCallback(TrainerCallback):
         self._learning_rate = 0.0
         self._logged = 0  # the last step that the trainer logged
         self._said = ""
+        self._shared = False  # other processes train with this one, and what they tell is recorded, too
 
     # ---- what the trainer tells ----
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **told: Any
     ) -> None:
-        if not state.is_world_process_zero:
-            return
         if self._run:
             self._fail("training was begun anew before it was over")
-        with self._harmless(), undisturbed(told["model"]):
-            self._begin(args, state, **told)
+        if state.is_world_process_zero:
+            with self._harmless(), undisturbed(told["model"]):
+                self._begin(args, state, **told)
+        self._shared = is_shared() and gathered(self._run is not None)[0]
+        if self._shared and not self._run:
+            self._losses = ForwardLosses(told["model"])
 
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **told: Any) -> None:
         if self._run:
@@ -115,12 +132,19 @@ class GuessbookCallback(TrainerCallback):
                 self._learning_rate = float(told["optimizer"].param_groups[0]["lr"])
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if not self._run and not self._shared:
+            return
+        mine = self._told()
+        told = gathered(mine) if self._shared else [mine]
+        self._shared = self._shared and told[0].recording
+        control.should_training_stop |= told[0].stop  # for all of them at the same step
+        if not self._run and not self._shared:
+            self._close()  # the first process records no more
         if self._run:
             with self._harmless():
-                self._end_step(state)
+                self._end_step(state, Passes.merged([one.passes for one in told]))
                 if not control.should_log:
                     self._complete_step()
-                control.should_training_stop |= self._run.stop_requested
 
     def on_log(
         self,
@@ -146,12 +170,12 @@ class GuessbookCallback(TrainerCallback):
                 self._run.saved(state.global_step, folder)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if self._run:
-            with self._harmless():
+        with self._harmless():
+            if self._run:
                 self._complete_step()
                 loaded = args.load_best_model_at_end and state.best_model_checkpoint is not None
                 self._run.end(loaded=state.best_global_step if loaded else None)
-                self._close()
+            self._close()
 
     # ---- what follows from it ----
 
@@ -168,6 +192,8 @@ class GuessbookCallback(TrainerCallback):
         config = told_config(args, model, state.max_steps)
         for field, value in self._wishes.items():
             config.MergeFrom(type(config)(**{field: value}))
+        if args.world_size > 1:
+            config.num_processes = args.world_size
         if config.snapshots and _is_sharded(args):
             config.snapshots = False
             _log.warning(
@@ -203,11 +229,17 @@ class GuessbookCallback(TrainerCallback):
             "Give the callback some of its records: GuessbookCallback(dataset=...).",
         )
 
-    def _end_step(self, state: TrainerState) -> None:
+    def _told(self) -> "_Told":
+        """What this process has to say of the step. Never raises: the others wait for it."""
+        passes = Passes()
+        with self._harmless():
+            passes = self._losses.take() if self._losses else passes
+        return _Told(self._run is not None, self._run is not None and self._run.stop_requested, passes)
+
+    def _end_step(self, state: TrainerState, passes: Passes) -> None:
         """Takes together what the step's forward passes told. What the trainer logs of it may follow."""
         assert self._losses
         assert self._rows
-        passes = self._losses.take()
         seconds = time.perf_counter() - self._began  # the losses are here, so the device is done with the step
         known = [(self._rows.index_of(tokens), loss) for tokens, loss in passes.sequences]
         visits = [(index, loss) for index, loss in known if index is not None]

@@ -3,6 +3,7 @@
 Knows models and tokens; doesn't know how the merge was made.
 """
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,23 +11,24 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from peft import PeftModel
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from guessbook.trainer.encoding import Encoded
 
-TOKENS = 16  # of each expected answer, and of each guess: their logits over the whole vocabulary are kept
+TOKENS = 8  # of each guess: their logits over the whole vocabulary are kept
 
 Guess = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What one model says at each token of some answers: logits, float32 of shape (tokens, vocabulary) each.
+    """What one model says at each token of what base and adapter guess: logits, float32 of shape (tokens, vocabulary) each.
 
-    `expected`: along the expected answers. `guessed`: along what base and adapter guess; a model whose greedy guess this is too has its arg max there.
+    A model whose greedy guess this is too has its arg max there.
     """
 
-    expected: list[Tensor]
     guessed: list[Tensor]
 
 
@@ -52,29 +54,31 @@ class Proof:
 
 
 @torch.no_grad()
-def probe(model: torch.nn.Module, examples: Sequence[Encoded], guesses: Sequence[Guess] = ()) -> Probe:
+def probe(model: PeftModel | PreTrainedModel, examples: Sequence[Encoded], guesses: Sequence[Guess]) -> Probe:
     """One example at a time, without padding, so that nothing but the weights makes a difference. The model must be in eval mode."""
-    expected = [_logits(model, one, one.input_ids[one.prompt_length :][:TOKENS]) for one in examples]
-    guessed = [_logits(model, one, np.array(guess)) for one, guess in zip(examples, guesses, strict=False)]
-    return Probe(expected, guessed)
+    base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+    cuts = "logits_to_keep" in inspect.signature(base.forward).parameters
+    return Probe([_logits(model, one.prompt, guess, cuts) for one, guess in zip(examples, guesses, strict=True)])
 
 
-def _logits(model: torch.nn.Module, example: Encoded, answer: NDArray[np.integer[Any]]) -> Tensor:
-    ids = torch.from_numpy(np.concatenate([example.prompt, answer])).long()[None]
-    output: Tensor = model(input_ids=ids.to(next(model.parameters()).device), use_cache=False).logits[0]
-    return output[example.prompt_length - 1 : -1].float().cpu()
+def _logits(model: PeftModel | PreTrainedModel, prompt: NDArray[np.int32], guess: Guess, cuts: bool) -> Tensor:
+    """`cuts`: the model can leave out the logits that nobody looks at, those within the prompt."""
+    ids = torch.from_numpy(np.concatenate([prompt, np.array(guess)])).long()[None].to(model.device)
+    keep = {"logits_to_keep": len(guess) + 1} if cuts else {}
+    output: Tensor = model(input_ids=ids, use_cache=False, **keep).logits[0]
+    return output[-len(guess) - 1 : -1].float().cpu()
 
 
 def prove(base: Probe, adapted: Probe, merged: Probe, tolerance: float) -> Proof:
-    """`adapted`: base with adapter. `base` needs no guesses."""
+    """`adapted`: base with adapter."""
     pairs = zip(adapted.guessed, merged.guessed, strict=True)
     return Proof(
-        examples=len(adapted.expected),
-        max_logit_difference=_difference(adapted.expected + adapted.guessed, merged.expected + merged.guessed),
+        examples=len(adapted.guessed),
+        max_logit_difference=_difference(adapted.guessed, merged.guessed),
         tolerance=tolerance,
         same_guesses=sum(_same(one, other, tolerance) for one, other in pairs),
-        difference_from_base=_difference(base.expected, merged.expected),
-        adapter_effect=_difference(base.expected, adapted.expected),
+        difference_from_base=_difference(base.guessed, merged.guessed),
+        adapter_effect=_difference(base.guessed, adapted.guessed),
     )
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
 
+from guessbook.projections import guess_codec
+from guessbook.projections.guess_codec import Known
 from guessbook.proto.events_pb2 import ExamplesObserved, TrainingConfig
 from guessbook.store.dataset import Example
 from guessbook.trainer.encoding import Encoded
@@ -37,19 +38,24 @@ class Tracked:
 class Observation:
     """`guess`: None where the example was only measured; unless its loss decides, `correct` is then that of the guess before.
 
-    `kept`: so many characters of the guess before begin this one.
+    `last`: the guess before as it was recorded; None where there is none, or it isn't sure to have been.
     """
 
     tracked: Tracked
     guess: Guess | None
     expectation: Expectation
     correct: bool
-    kept: int = 0
+    last: str | None = None
 
     @property
-    def rest(self) -> str:
-        """The guess behind what is kept."""
-        return shown(self.guess.text)[self.kept :] if self.guess else ""
+    def text(self) -> str | None:
+        """The guess as it is recorded."""
+        return shown(self.guess.text) if self.guess else None
+
+    @property
+    def known(self) -> Known:
+        """What who reads the record knows of the example."""
+        return Known(self.tracked.example.prompt, self.tracked.example.expected, self.last)
 
 
 @dataclass(frozen=True)
@@ -93,13 +99,11 @@ class LastGuesses:
         index = tracked.example.index
         right = judge.right(tracked, guess, expectation, before=self.correct.get(index, False))
         self.correct[index] = right
-        if guess is None:
-            return Observation(tracked, None, expectation, right)
-        text, before = shown(guess.text), self.text.get(index, "")
-        kept = len(before) if text.startswith(before) else same_beginning(before, text)
-        self.text[index] = text
-        self.tokens[index] = np.array(guess.tokens, dtype=np.int32)
-        return Observation(tracked, guess, expectation, right, kept)
+        observation = Observation(tracked, guess, expectation, right, self.text.get(index))
+        if guess is not None:
+            self.text[index] = shown(guess.text)
+            self.tokens[index] = np.array(guess.tokens, dtype=np.int32)
+        return observation
 
     def forget_texts(self) -> None:
         """What was recorded last is not sure: the next guesses are recorded whole."""
@@ -150,7 +154,8 @@ def chunks(observations: Iterable[Observation]) -> Iterator[list[Observation]]:
     chunk: list[Observation] = []
     size = 0
     for observation in observations:
-        bytes_ = len(observation.rest.encode())
+        text = observation.text
+        bytes_ = 0 if text is None or text == observation.last else len(text.encode())
         if chunk and (len(chunk) == CHUNK_EXAMPLES or size + bytes_ > CHUNK_BYTES):
             yield by_index(chunk)
             chunk, size = [], 0
@@ -164,11 +169,6 @@ def by_index(chunk: list[Observation]) -> list[Observation]:
     return sorted(chunk, key=lambda observation: observation.tracked.example.index)
 
 
-def same_beginning(one: str, other: str) -> int:
-    """How many characters both begin with."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
-
-
 def shown(guess: str) -> str:
     """A guess as it is recorded: at most 64 KiB of UTF-8, cut between two characters."""
     return guess.encode()[:GUESS_BYTES].decode(errors="ignore")
@@ -176,16 +176,17 @@ def shown(guess: str) -> str:
 
 def columns(chunk: Sequence[Observation], step: int) -> ExamplesObserved:
     """The observations as an event. A column that would say nothing stays empty. Numbers have half precision, which is 3 digits."""
-    kept = [one.kept for one in chunk]
     guessed = [one.guess is not None for one in chunk]
+    measures = (
+        [one.expectation.loss for one in chunk],
+        [one.expectation.token_accuracy for one in chunk],
+        [one.guess.confidence if one.guess else 0.0 for one in chunk],
+    )
     return ExamplesObserved(
         step=step,
         example_index=[one.tracked.example.index for one in chunk],
-        guess=[one.rest for one in chunk],
-        loss=half_precision([one.expectation.loss for one in chunk]),
-        token_accuracy=half_precision([one.expectation.token_accuracy for one in chunk]),
+        guesses=guess_codec.encode((one.known, one.text) for one in chunk),
+        measures=np.array([half_precision(column) for column in measures], dtype="<f2").tobytes(),
         correct=[one.correct for one in chunk],
-        confidence=half_precision([one.guess.confidence if one.guess else 0.0 for one in chunk]),
-        kept=kept if any(kept) else [],
         guessed=[] if all(guessed) else guessed,
     )

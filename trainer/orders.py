@@ -15,47 +15,54 @@ class Ending(enum.Enum):
 
     COMPLETED = "completed"
     PAUSED = "paused"
-    STOPPED = "stopped"
+    STOPPED = "stopped"  # by hand, or to make room for an urgent job, or since the queue is off
+    CANCELLED = "cancelled"
     LEFT = "left"  # the trainer was told to exit; the next one takes the job up again
+
+
+_ENDINGS = {"pause": Ending.PAUSED, "stop": Ending.STOPPED, "cancel": Ending.CANCELLED}  # by what a job calls it
+_REQUESTS = {f"{name}_requested": ending for name, ending in _ENDINGS.items()}  # by event
 
 
 class Orders:
     """Each request is the position of the event that made it, None if there is none. 0: known only from the job's state.
 
-    `schedule` is that of the job's snapshots since it was changed; None: as the job's config says.
+    Of requests to end the last one counts. `schedule` is that of the job's snapshots since it was changed; None: as the job's config says.
     """
 
     def __init__(self, job: Job, leaving: threading.Event) -> None:
-        self.pause = job.pending_position if job.pending == "pause" else None
-        self.stop = job.pending_position if job.pending == "stop" else None
-        self.snapshot = 0 if job.snapshot_pending else None
+        pending = _ENDINGS.get(job.pending)
+        self._ending = (pending, job.pending_position) if pending else None
+        self._skip = 0 if job.skip_pending else None
+        self._snapshot = 0 if job.snapshot_pending else None
         self.schedule: ScheduleChanged | None = None
         self._leaving = leaving
 
     def apply(self, event: Event) -> None:
-        body = event.WhichOneof("body")
-        if body == "pause_requested":
-            self.pause = event.position
-        elif body == "stop_requested":
-            self.stop = event.position
+        body = event.WhichOneof("body") or ""
+        if ending := _REQUESTS.get(body):
+            self._ending = (ending, event.position)
+        elif body == "resume_requested":
+            self._ending = None
+        elif body == "batch_skip_requested":
+            self._skip = event.position
         elif body == "snapshot_requested":
-            self.snapshot = event.position
+            self._snapshot = event.position
         elif body == "schedule_changed":
             self.schedule = event.schedule_changed
-        elif body == "resume_requested":
-            self.pause = self.stop = None
 
     def ending(self) -> tuple[Ending, int] | None:
         """Whether the training is to end at this step, how, and the position of the request."""
-        if self.pause is not None:
-            return Ending.PAUSED, self.pause
-        if self.stop is not None:
-            return Ending.STOPPED, self.stop
-        if self._leaving.is_set():
-            return Ending.LEFT, 0
-        return None
+        if self._ending:
+            return self._ending
+        return (Ending.LEFT, 0) if self._leaving.is_set() else None
+
+    def take_skip(self) -> int | None:
+        """The request to leave out a batch, if there is one. It is regarded as answered from here on."""
+        request, self._skip = self._skip, None
+        return request
 
     def take_snapshot(self) -> int | None:
         """The request for a snapshot, if there is one. It is regarded as answered from here on."""
-        request, self.snapshot = self.snapshot, None
+        request, self._snapshot = self._snapshot, None
         return request

@@ -13,6 +13,7 @@ class Progress:
     """
 
     step: int = 0
+    saved: int = 0  # the step of the newest checkpoint that is complete
     loss: float = 0.0
     baseline_accuracy: float = -1.0
     final_accuracy: float = -1.0
@@ -28,6 +29,10 @@ class Past:
     has_version: bool = False  # it was trained to its end, and only its job was not told so
     progress: Progress = field(default_factory=Progress)
     correct: dict[int, bool] = field(default_factory=dict)  # by example: whether it was right when it was last observed
+    snapshots: dict[int, bool] = field(
+        default_factory=dict
+    )  # by step, up to that which it goes on from: whether it came to its end
+    skipped: frozenset[int] = frozenset()  # steps after that, whose batch somebody had left out: it is left out again
 
 
 def read_past(book: Guessbook, run: str, step: int = 0) -> Past:
@@ -47,18 +52,25 @@ def read_past(book: Guessbook, run: str, step: int = 0) -> Past:
             step=known.step,
             loss=known.loss,
             baseline_accuracy=accuracy.get(0, -1.0),
-            final_accuracy=accuracy.get(known.step, -1.0),
+            final_accuracy=accuracy.get(step, -1.0),
             trained_s=known.step * known.seconds_per_step,
             snapshots_s=sum(snapshot.seconds for snapshot in known.snapshots),
         ),
         correct=_last_correct(book, known, step),
+        snapshots={snapshot.step: snapshot.complete for snapshot in known.snapshots if snapshot.step <= step},
+        skipped=_skipped(book, known.job, step),
     )
 
 
+def _skipped(book: Guessbook, job: str, step: int) -> frozenset[int]:
+    told = (event.batch_skipped.step for event in book.read(subjects=[f"job/{job}"]) if event.HasField("batch_skipped"))
+    return frozenset(number for number in told if number > step)
+
+
 def _last_correct(book: Guessbook, run: Run, step: int) -> dict[int, bool]:
-    """Of each tracked example, as of the snapshots up to `step`; later ones are taken back. From step 0 all are looked at anew."""
+    """Of each tracked example, as of the snapshots up to `step`; later ones are taken back."""
     kept = [snapshot for snapshot in run.snapshots if snapshot.step <= step]
-    if not step or not kept:
+    if not kept:
         return {}
     # A complete snapshot observed every example; one that failed later on, some.
     whole = max((place for place, snapshot in enumerate(kept) if snapshot.complete), default=0)

@@ -12,7 +12,7 @@ def total_steps(config: TrainingConfig, examples: int) -> int:
     """The number of optimizer steps; a last, smaller batch or accumulation counts as one, as in transformers."""
     if config.max_steps:
         return config.max_steps
-    batches = math.ceil(examples / config.per_device_train_batch_size)
+    batches = math.ceil(examples / (config.per_device_train_batch_size * max(1, config.num_processes)))
     steps_per_epoch = math.ceil(batches / config.gradient_accumulation_steps)
     return math.ceil(steps_per_epoch * config.num_train_epochs)
 

@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from peft import PeftModel
 
@@ -28,6 +29,10 @@ from guessbook.trainer.undisturbed import undisturbed
 _log = logging.getLogger(__name__)
 
 _Body = SnapshotStarted | SnapshotThinned | ExamplesObserved | SnapshotCompleted | SnapshotFailed
+
+
+class Interrupted(Exception):
+    """Something that can't wait ended the snapshot."""
 
 
 class Snapshots:
@@ -62,15 +67,29 @@ class Snapshots:
         self._turns = list(range(len(tracked)))  # the order in which examples are guessed where not all can be
         random.Random(seed).shuffle(self._turns)
 
-    def take(self, step: int, reason: str, causation: int = 0, limits: Limits | None = None) -> Tally | None:
+    def take(
+        self,
+        step: int,
+        reason: str,
+        causation: int = 0,
+        limits: Limits | None = None,
+        *,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> Tally | None:
         """Records one snapshot; within `limits` if there are any. Returns the tally of the tracked examples that are trained on.
 
-        If it fails that is recorded and None is returned: training goes on without it.
+        If it fails that is recorded and None is returned: training goes on without it. So it is if `interrupted`, which is asked before each forward pass.
         """
         began = time.perf_counter()
         try:
             with undisturbed(self.model):
-                return self._take(step, reason, causation, limits, began)
+                return self._take(step, reason, causation, limits, began, interrupted)
+        except Interrupted:
+            _log.info("The snapshot at step %d was interrupted.", step)
+            self._last.forget_texts()
+            failed = SnapshotFailed(step=step, error="interrupted by a command; it is taken anew when the job goes on")
+            self._tell(causation, snapshot_failed=failed)
+            return None
         except Exception as error:  # noqa: BLE001  whatever goes wrong in watching must not stop what is watched
             _log.warning("The snapshot at step %d failed, training goes on without it.", step, exc_info=True)
             self._last.forget_texts()
@@ -79,7 +98,15 @@ class Snapshots:
         finally:
             self.budget.spend(time.perf_counter() - began)
 
-    def _take(self, step: int, reason: str, causation: int, limits: Limits | None, began: float) -> Tally:
+    def _take(
+        self,
+        step: int,
+        reason: str,
+        causation: int,
+        limits: Limits | None,
+        began: float,
+        interrupted: Callable[[], bool],
+    ) -> Tally:
         examiner = self._examiner = self._examiner or Examiner(self.model, self.encoder)
         guessed = self._chosen(step, causation, limits)
         started = SnapshotStarted(
@@ -91,15 +118,16 @@ class Snapshots:
         )
         self._tell(causation, snapshot_started=started)
         trained_on, held_out, tokens = Tally(), Tally(), Counter[str]()
-        for guess in (True, False):
-            group = [one for place, one in enumerate(self.tracked) if (place in guessed) is guess]
-            since = time.perf_counter()
-            for chunk in chunks(self._observe(examiner, group, guess)):
-                for observation in chunk:
-                    (held_out if observation.tracked.held_out else trained_on).add(observation)
-                self._tell(examples_observed=columns(chunk, step))
-            self.budget.learn(time.perf_counter() - since, len(group), len(self.tracked), guessed=guess)
-            tokens.update(drafted=examiner.drafted, accepted=examiner.accepted, decoded=examiner.decoded)
+        with _asking(self.model, interrupted):
+            for guess in (True, False):
+                group = [one for place, one in enumerate(self.tracked) if (place in guessed) is guess]
+                since = time.perf_counter()
+                for chunk in chunks(self._observe(examiner, group, guess)):
+                    for observation in chunk:
+                        (held_out if observation.tracked.held_out else trained_on).add(observation)
+                    self._tell(examples_observed=columns(chunk, step))
+                self.budget.learn(time.perf_counter() - since, len(group), len(self.tracked), guessed=guess)
+                tokens.update(drafted=examiner.drafted, accepted=examiner.accepted, decoded=examiner.decoded)
         completed = SnapshotCompleted(
             step=step,
             examples=trained_on.examples,
@@ -143,3 +171,18 @@ class Snapshots:
 
     def _tell(self, causation: int = 0, **body: _Body) -> None:
         self._record(Event(subject=self._subject, causation=causation, **body))  # type: ignore[arg-type]
+
+
+@contextmanager
+def _asking(model: PeftModel, interrupted: Callable[[], bool]) -> Iterator[None]:
+    """Raises Interrupted in the middle of whatever the model is used for. Each pass, of whatever engine, looks up its tokens' embeddings."""
+
+    def ask(*_: object) -> None:
+        if interrupted():
+            raise Interrupted
+
+    hook = model.get_input_embeddings().register_forward_pre_hook(ask)
+    try:
+        yield
+    finally:
+        hook.remove()

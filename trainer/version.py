@@ -1,5 +1,6 @@
 """The trained adapter as a version: its files go into the artifacts, its manifest into the book."""
 
+import json
 import re
 import tempfile
 import unicodedata
@@ -18,12 +19,22 @@ SLUG_LENGTH = 60
 
 
 def store_adapter(model: PeftModel, artifacts: Artifacts) -> list[File]:
-    """Stores the files that `PeftModel.from_pretrained` needs, durable when this returns."""
+    """Stores the files that `PeftModel.from_pretrained` needs, durable when this returns. The same adapter gives the same bytes."""
     with tempfile.TemporaryDirectory(prefix="guessbook-adapter-") as folder:
         # The base model's embeddings are not trained, so they are not part of an adapter.
         model.save_pretrained(folder, save_embedding_layers=False)
+        _order(Path(folder) / "adapter_config.json")
         paths = [Path(folder) / name for name in FILES]
         return [File(path=path.name, sha256=artifacts.put(path), bytes=path.stat().st_size) for path in paths]
+
+
+def _order(file: Path) -> None:
+    """PEFT writes sets in the order that they have in memory, which is another one in each process."""
+    config = json.loads(file.read_text())
+    for name in ("target_modules", "exclude_modules"):
+        if isinstance(config.get(name), list):
+            config[name].sort()
+    file.write_text(json.dumps(config, indent=2, sort_keys=True))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from guessbook.clients.cli import wording
 from guessbook.clients.cli.verify import check_log
 from guessbook.clients.embedded import serving
 from guessbook.store.home import Home
+from guessbook.store.spool import ASIDE
 
 LITTLE_DISK = 5_000_000_000  # a model, its checkpoints and an adapter take a few GB
 PORTS = {"server": 7430, "dashboard": 7431}
@@ -107,6 +108,15 @@ def secrets_private(home: Home) -> Finding:
     return Finding("permissions", "ok", "tokens and keys are their owner's alone" if places else "no tokens yet")
 
 
+def spools_aside(home: Home) -> Finding:
+    """What trainers had to say that came back when their jobs were others' already."""
+    files = sorted((home.spool / ASIDE).glob("*.sqlite"))
+    if not files:
+        return Finding("spools", "ok", "none was set aside")
+    told = f"{len(files)} set aside in {files[0].parent}, of trainers that came back too late: {files[-1].name} was the last"
+    return Finding("spools", "ok", f"{told}. The book lacks nothing; delete them when you no longer want to look")
+
+
 def log_sound(home: Home) -> Finding:
     if not home.log.exists():
         return Finding("log", "ok", "none yet")
@@ -130,5 +140,6 @@ def local_checks(home: Home) -> list[Callable[[], Finding]]:
         lambda: secrets_private(home),
         lambda: disk(home),
         *(lambda name=name: port(name, home) for name in PORTS),
+        lambda: spools_aside(home),
         lambda: log_sound(home),
     ]

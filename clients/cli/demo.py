@@ -19,6 +19,7 @@ from guessbook.clients.cli.following import Follower, failure, job_of
 from guessbook.clients.cli.options import AsJson
 from guessbook.clients.cli.output import complain, err, out, print_json, waiting
 from guessbook.clients.cli.parts import Parts
+from guessbook.clients.cli.supervisor import Supervisor
 from guessbook.clients.client import Guessbook
 from guessbook.clients.embedded import serving
 from guessbook.clients.errors import Invalid, Rejected
@@ -163,8 +164,8 @@ def tell(console: Console, trajectories: list[history_pb2.Trajectory], summary: 
 
 
 def stay_open(parts: Parts) -> None:
-    """Until Ctrl-C, or until all parts have ended."""
+    """Until Ctrl-C. What dies meanwhile is started again."""
     out.print(f"\nThe dashboard stays open until Ctrl-C: {parts.link}", markup=False, soft_wrap=True)
     with suppress(KeyboardInterrupt):
-        for death in parts.watch():
+        for death in Supervisor(parts).watch():
             complain(str(death), death.hint)

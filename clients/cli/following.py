@@ -49,6 +49,7 @@ class Follower:
         self._book = book
         self._job = job
         self._run = ""
+        self._stop = events_pb2.StopRequested()  # the last one that was asked for
         self._console = console
         self._guesses: dict[int, str] = {}  # the last one of each example, by its index
         self._changes: list[tuple[bool, int, str, str]] = []  # right now, index, guess before, guess now
@@ -72,7 +73,7 @@ class Follower:
                 check()
                 for event in answer.events:
                     self._show(event)
-                    if event.WhichOneof("body") in ("job_completed", "job_failed"):
+                    if event.WhichOneof("body") in ("job_completed", "job_failed", "job_cancelled"):
                         return event
         raise AssertionError("a subscription never ends")
 
@@ -91,9 +92,8 @@ class Follower:
                 self._step(event.step_completed)
             elif body == "snapshot_thinned":
                 self._say(f"step {event.snapshot_thinned.step}: {event.snapshot_thinned.reason}", "yellow")
-            elif body == "examples_observed":
-                self._observe(event.examples_observed)
             elif body == "snapshot_completed":
+                self._observe(event.snapshot_completed.step, event.position)
                 self._snapshot(event.snapshot_completed)
             elif body == "snapshot_failed":
                 failed = event.snapshot_failed
@@ -102,8 +102,20 @@ class Follower:
     def _show_job(self, event: events_pb2.Event) -> None:
         if event.HasField("job_paused"):
             self._say(f"paused after step {event.job_paused.step}; `guessbook resume` goes on", "yellow")
+        elif event.HasField("stop_requested"):
+            self._stop = event.stop_requested
         elif event.HasField("job_stopped"):
-            self._say(f"stopped after step {event.job_stopped.step}; `guessbook resume` goes on", "yellow")
+            room = f" to make room for {self._stop.preempted_by}" if self._stop.preempted_by else ""
+            then = "it goes on by itself" if self._stop.keep_place else "`guessbook resume` goes on"
+            self._say(f"stopped after step {event.job_stopped.step}{room}; {then}", "yellow")
+        elif event.HasField("batch_skipped"):
+            left_out = event.batch_skipped
+            self._say(
+                f"step {left_out.step}: no update, {len(left_out.example_index)} examples were left out", "yellow"
+            )
+        elif event.HasField("batch_size_reduced"):
+            smaller = event.batch_size_reduced
+            self._say(f"out of memory: goes on with {smaller.per_device_train_batch_size} examples a batch", "yellow")
         elif event.HasField("job_interrupted"):
             self._say(f"interrupted: {event.job_interrupted.reason}; the next trainer takes it up again", "yellow")
         elif event.HasField("job_resumed"):
@@ -120,16 +132,15 @@ class Follower:
         if not self._console.is_terminal and step.step % QUIET_STEPS == 0:
             self._say(f"step {step.step}: loss {step.loss:.3f}")
 
-    def _observe(self, observed: events_pb2.ExamplesObserved) -> None:
-        told = zip(observed.example_index, observed.guess, observed.correct, strict=True)
-        for place, (index, rest, correct) in enumerate(told):
-            if observed.guessed and not observed.guessed[place]:
-                continue
-            before = self._guesses.get(index)
-            kept = observed.kept[place] if observed.kept else 0
-            now = self._guesses[index] = (before or "")[:kept] + rest
-            if before is None or before != now:
-                self._changes.append((correct, index, wording.one_line(before or ""), wording.one_line(now)))
+    def _observe(self, step: int, position: int) -> None:
+        """Asks the server for a snapshot's guesses: its events tell them by what they have of the ones before."""
+        for part in self._book.observations(self._run, history_pb2.At(position=position), steps=[step]):
+            for index, seen in zip(part.example_index, part.observations, strict=True):
+                before, now = self._guesses.get(index), seen.guess
+                self._guesses[index] = now
+                if before is None or before != now:
+                    change = (seen.correct, index, wording.one_line(before or ""), wording.one_line(now))
+                    self._changes.append(change)
 
     def _snapshot(self, snapshot: events_pb2.SnapshotCompleted) -> None:
         facts = f"right {snapshot.correct} of {snapshot.examples}, mean loss {snapshot.mean_loss:.2f}"
@@ -156,7 +167,11 @@ def job_of(book: Guessbook, event: events_pb2.Event) -> history_pb2.Job:
 
 
 def failure(event: events_pb2.Event) -> GuessbookError | None:
-    """The error in a `JobFailed`; None for any other event."""
+    """The error in a `JobFailed`, and a `JobCancelled` as one; None for any other event."""
+    if event.HasField("job_cancelled"):
+        return GuessbookError(
+            f"the job was cancelled at step {event.job_cancelled.step}", "What it has trained is kept."
+        )
     if not event.HasField("job_failed"):
         return None
     failed = event.job_failed

@@ -25,6 +25,7 @@ from guessbook.clients.cli.base_add import add
 from guessbook.clients.cli.base_list import list_base_models
 from guessbook.clients.cli.base_use import use
 from guessbook.clients.cli.base_verify import verify_base
+from guessbook.clients.cli.cancel import cancel
 from guessbook.clients.cli.compare import compare
 from guessbook.clients.cli.config_set import set_config
 from guessbook.clients.cli.config_show import show_config
@@ -38,8 +39,10 @@ from guessbook.clients.cli.examples import examples
 from guessbook.clients.cli.export import export
 from guessbook.clients.cli.insights import insights
 from guessbook.clients.cli.log import log
+from guessbook.clients.cli.move import move
 from guessbook.clients.cli.output import complain
 from guessbook.clients.cli.pause import pause
+from guessbook.clients.cli.priority import priority
 from guessbook.clients.cli.prove import prove
 from guessbook.clients.cli.queue import queue
 from guessbook.clients.cli.replay import replay
@@ -50,6 +53,10 @@ from guessbook.clients.cli.rollback import rollback
 from guessbook.clients.cli.runs import runs
 from guessbook.clients.cli.schedule import schedule
 from guessbook.clients.cli.server import server
+from guessbook.clients.cli.service_install import install
+from guessbook.clients.cli.service_show import show as show_service
+from guessbook.clients.cli.service_uninstall import uninstall
+from guessbook.clients.cli.skip import skip
 from guessbook.clients.cli.snapshot import snapshot
 from guessbook.clients.cli.status import status
 from guessbook.clients.cli.stop import stop
@@ -68,7 +75,7 @@ from guessbook.clients.errors import GuessbookError
 
 PANELS: dict[str, list[Callable[..., None]]] = {
     "Run": [demo, up, server, trainer, dashboard],
-    "Train": [submit, queue, pause, resume, stop, snapshot, schedule],
+    "Train": [submit, queue, priority, move, pause, resume, stop, cancel, skip, snapshot, schedule],
     "Look": [status, runs, examples, example, insights, report, compare, export, replay, versions],
     "Keep": [rollback, delete, restore_version, consolidate, abort],
     "Trust": [log, verify, prove, audit, archive, doctor],
@@ -89,6 +96,10 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
     "token": (
         "Say who may call the server: make, list and revoke tokens.",
         {"create": create, "list": list_tokens, "revoke": revoke},
+    ),
+    "service": (
+        "Have systemd run `guessbook up` when the machine starts.",
+        {"install": install, "uninstall": uninstall, "show": show_service},
     ),
     "backup": (
         "Keep copies elsewhere: make, list, verify and restore backups.",

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from guessbook.proto import events_pb2, history_pb2
+from guessbook.store.job_config import size
 
 
 def parse_at(text: str) -> history_pb2.At:
@@ -17,6 +18,14 @@ def parse_at(text: str) -> history_pb2.At:
         return history_pb2.At(time_us=int(datetime.fromisoformat(text).timestamp() * 1_000_000))
     except (ValueError, OverflowError) as error:  # also what no log is old or long enough for
         raise typer.BadParameter(f"{text!r} is neither a position nor an ISO 8601 time") from error
+
+
+def parse_size(text: str | int) -> int:
+    """A number of bytes, as in a job's YAML."""
+    try:
+        return size(text)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 class Priority(StrEnum):
@@ -56,6 +65,16 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help='A run\'s id, or
 BaseModel = Annotated[
     str,
     typer.Option(metavar="MODEL", envvar="GUESSBOOK_BASE_MODEL", help="The base model of jobs that name none."),
+]
+WaitingJob = Annotated[str, typer.Argument(metavar="JOB", help="A job's id, as `guessbook queue` lists it.")]
+Preempt = Annotated[
+    bool, typer.Option("--preempt", help="A less urgent running job makes room, and goes on by itself afterwards.")
+]
+Memory = Annotated[
+    int,
+    typer.Option(
+        "--memory", metavar="SIZE", parser=parse_size, help="Only on a device with so much memory, e.g. 40GB."
+    ),
 ]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job's id; without it, the one that is meant.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Only record the request, don't wait for the trainer.")]

@@ -3,6 +3,7 @@
 from guessbook.clients.cli.options import AsJson, JobArgument, NoWait, Timeout
 from guessbook.clients.cli.steering import DEFAULT_TIMEOUT_S, RESUME_ANSWERS, steer
 from guessbook.clients.client import Guessbook
+from guessbook.proto import events_pb2, history_pb2
 
 
 def resume(
@@ -15,6 +16,11 @@ def resume(
     Example: guessbook resume
     """
     with Guessbook() as book:
-        status = book.status()
-        free = not status.HasField("active") and any(trainer.connected for trainer in status.trainers)
-    steer(lambda book: book.resume(job), RESUME_ANSWERS, wait=free and not no_wait, timeout=timeout, as_json=as_json)
+        soon = goes_on_soon(book.status())
+    steer(lambda book: book.resume(job), RESUME_ANSWERS, wait=soon and not no_wait, timeout=timeout, as_json=as_json)
+
+
+def goes_on_soon(status: history_pb2.Status) -> bool:
+    """Whether a trainer is free and may begin a job."""
+    free = any(trainer.connected and not trainer.job for trainer in status.trainers)
+    return free and status.queue == events_pb2.QUEUE_STATE_ON

@@ -29,6 +29,12 @@ def server(
         int | None,
         typer.Option(metavar="PORT", help="Serve Prometheus metrics at this port of 127.0.0.1; 0 takes a free one."),
     ] = None,
+    trainer_heartbeat: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="A trainer that says nothing for so long is asked, then taken for hung; 10."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the server in the foreground, until Ctrl-C.
@@ -42,4 +48,6 @@ def server(
         command += ["--checkpoint-dir", str(folder)]
     if metrics_port is not None:
         command += ["--metrics-port", str(metrics_port)]
+    if trainer_heartbeat is not None:
+        command += ["--trainer-heartbeat", str(trainer_heartbeat)]
     become("server", command, as_json)

@@ -4,10 +4,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from guessbook.clients import cautions
-from guessbook.clients.cli import job_view, wording
+from guessbook.clients.cli import queue_view, wording
 from guessbook.proto import history_pb2
 from guessbook.proto.safety_pb2 import Coverage
 
+COUNTS = ("queued", "paused", "interrupted", "completed", "failed", "cancelled")
 TRENDS = {"learning": "learning ↑", "steady": "steady →", "worse": "worse ↓"}
 
 
@@ -18,13 +19,15 @@ def status(answer: history_pb2.Status, coverage: Coverage | None = None) -> Rend
         lines.append(
             Text(f"As of position {answer.position}, {when} (the log is at {answer.head} now)", style="yellow")
         )
+    lines += queue_view.switched(answer.queue, answer.queue_reason)
     if answer.HasField("run"):
         lines += _current(answer)
     elif answer.HasField("active"):
         lines.append(Text(f"▶ {wording.one_line(answer.active.name)}: about to start"))
-    elif not (answer.queued or answer.paused or answer.interrupted or answer.completed or answer.failed):
-        lines.append(Text(job_view.EMPTY))
-    counts = ("queued", "paused", "interrupted", "completed", "failed")
+    elif not any(getattr(answer, count) for count in COUNTS):
+        lines.append(Text(queue_view.EMPTY))
+    lines += [_also_active(job) for job in answer.active_jobs if job.id != answer.active.id]
+    counts = COUNTS if answer.cancelled else COUNTS[:-1]
     lines.append(Text("Jobs     " + " · ".join(f"{getattr(answer, count)} {count}" for count in counts)))
     lines += [_trainer(trainer) for trainer in answer.trainers] or [Text("Trainer  none was ever connected")]
     log = f"Log      position {answer.position} · {wording.size(answer.log_bytes)}"
@@ -75,6 +78,14 @@ def _current(answer: history_pb2.Status) -> list[Text]:
     if run.version:
         head.append(f" · {run.version}", style="green")
     return [head, *run_lines(run)]
+
+
+def _also_active(job: history_pb2.Job) -> Text:
+    head = Text("▶ ", style="bold green") + Text(wording.one_line(job.name), style="bold")
+    head.append(f" · run {job.run} on {job.trainer}")
+    if job.pending:
+        head.append(f" · {job.pending} asked", style="yellow")
+    return head
 
 
 def _trainer(trainer: history_pb2.Trainer) -> Text:

@@ -9,14 +9,21 @@ from guessbook.clients.cli.following import failure
 from guessbook.clients.cli.output import as_document, out, print_json, waiting
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import GuessbookError
-from guessbook.proto import control_pb2, events_pb2
+from guessbook.proto import control_pb2, events_pb2, history_pb2
 
 DEFAULT_TIMEOUT_S = 600.0
-_OVER = {"job_completed", "job_failed", "job_interrupted"}  # the job ended before, or instead of, answering
+_OVER = {
+    "job_completed",
+    "job_failed",
+    "job_interrupted",
+    "job_cancelled",
+}  # the job ended before, or instead of, answering
 PAUSE_ANSWERS = {"job_paused"} | _OVER
-RESUME_ANSWERS = {"job_started", "job_resumed", "job_failed"}
+RESUME_ANSWERS = {"job_started", "job_resumed", "job_failed", "job_cancelled"}
 STOP_ANSWERS = {"job_stopped"} | _OVER
 SNAPSHOT_ANSWERS = {"snapshot_completed", "snapshot_failed"} | _OVER
+SKIP_ANSWERS = {"batch_skipped"} | _OVER
+CANCEL_ANSWERS = _OVER - {"job_interrupted"}  # the server cancels a job whose trainer was lost
 
 Command = Callable[[Guessbook], control_pb2.CommandResponse]
 
@@ -31,7 +38,7 @@ def steer(command: Command, answers: set[str], *, wait: bool, timeout: float, as
         if not as_json:
             out.print(response.message, markup=False)
         answer = None
-        if wait and (response.position or response.job.pending_position):
+        if wait and _awaited(response):
             with waiting("waiting for the trainer's answer …"):
                 answer = _answer(book, response, answers, timeout)
     if as_json:
@@ -40,6 +47,21 @@ def steer(command: Command, answers: set[str], *, wait: bool, timeout: float, as
         out.print(sentence(answer), markup=False)
     if answer and answer.WhichOneof("body") in ("job_failed", "snapshot_failed"):
         raise typer.Exit(1)
+
+
+def tell(response: control_pb2.CommandResponse, as_json: bool) -> None:
+    """Says what a command did that no trainer has to answer."""
+    if as_json:
+        print_json(as_document(response))
+    else:
+        out.print(response.message, markup=False)
+
+
+def _awaited(response: control_pb2.CommandResponse) -> bool:
+    """Whether an answer is still to come. A job that waited is cancelled at once."""
+    if response.job.state == history_pb2.JOB_STATE_CANCELLED:
+        return False
+    return bool(response.position or response.job.pending_position)
 
 
 def _answer(
@@ -78,6 +100,11 @@ def sentence(event: events_pb2.Event) -> str:
             return f"training has begun: run {event.job_started.run}"
         case "job_resumed":
             return f"training goes on after step {event.job_resumed.step}"
+        case "batch_skipped":
+            left_out = event.batch_skipped
+            return f"step {left_out.step} made no update: its {len(left_out.example_index)} examples were left out"
+        case "job_cancelled":
+            return f"cancelled after step {event.job_cancelled.step}: what it has trained is kept"
         case "snapshot_completed":
             done = event.snapshot_completed
             return (

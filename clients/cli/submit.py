@@ -8,22 +8,35 @@ import typer
 
 from guessbook.clients.cli import job_view
 from guessbook.clients.cli.following import Follower, failure, job_of
-from guessbook.clients.cli.options import AsJson, Priority
+from guessbook.clients.cli.options import AsJson, Memory, Preempt, Priority
 from guessbook.clients.cli.output import as_document, out, print_json, waiting
 from guessbook.clients.cli.parts import check_folder
 from guessbook.clients.cli.training_options import chosen, with_training_options
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import Invalid, Rejected
 from guessbook.proto import control_pb2
+from guessbook.proto.events_pb2 import Needs
+from guessbook.store.config import BadConfig
 from guessbook.store.home import Home
+from guessbook.store.job_config import JobConfig, read
 
 
 @with_training_options
 def submit(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file, one example a line.")],
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="YAML", help="A file with the options below; what is given here goes first."),
+    ] = None,
     name: Annotated[str, typer.Option(help="What to call the job; the file's name by default.")] = "",
-    priority: Annotated[Priority, typer.Option(help="What runs first.")] = Priority.NORMAL,
+    priority: Annotated[Priority | None, typer.Option(help="What runs first.", show_default="normal")] = None,
+    preempt: Preempt = False,
+    after: Annotated[
+        list[str] | None, typer.Option(metavar="JOB", help="Only when this job is completed; may be repeated.")
+    ] = None,
+    devices: Annotated[int, typer.Option(min=0, help="Only on a trainer with so many devices.")] = 0,
+    memory: Memory = 0,
     skip_bad_lines: Annotated[bool, typer.Option("--skip-bad-lines", help="Leave out what can't be read.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what is detected; record nothing.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay and watch until the job is over.")] = False,
@@ -33,23 +46,39 @@ def submit(
 
     Example: guessbook submit facts.jsonl --learning-rate 5e-4 --max-steps 50 --follow
     """
-    config, level = chosen(context.params), priority.number()
-    title = called(name, file)
+    told = read_config(config) if config else JobConfig()
+    wanted = chosen(context.params, told.config)
+    held_out = context.params["held_out"] or (Path(told.held_out) if told.held_out else None)
+    needs = Needs(devices=devices or told.needs.devices, memory_bytes=memory or told.needs.memory_bytes)
+    title = called(name or told.name, file)
     with Guessbook() as book:
         check_folder(book, Home.default())
         with waiting(f"reading {title} …"):
             answer = book.submit(
                 file,
                 name=title,
-                priority=level,
-                config=config,
-                skip_bad_lines=skip_bad_lines,
+                priority=priority.number() if priority else told.priority,
+                config=wanted,
+                skip_bad_lines=skip_bad_lines or told.skip_bad_lines,
                 dry_run=dry_run,
-                held_out=context.params["held_out"],
+                held_out=held_out,
+                after=after or told.after,
+                needs=needs if needs.ByteSize() else None,
+                preempt=preempt or told.preempt,
             )
         tell(book, answer, follow and answer.HasField("job"), as_json)
     if answer.rejected:
         raise Rejected(f"{file} was not queued")  # the report says why, and what to do
+
+
+def read_config(path: Path) -> JobConfig:
+    """Raises `Invalid`, which names the file, the line and the key."""
+    try:
+        return read(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{path} is not UTF-8 text: {error}", "Give a YAML file.") from error
+    except BadConfig as error:
+        raise Invalid(f"{path}: {error}", "Nothing was queued. Mend the file, and submit again.") from error
 
 
 def called(name: str, file: Path) -> str:

@@ -11,6 +11,9 @@ from guessbook.store.home import Home
 
 def trainer(
     name: Annotated[str, typer.Option(help="What the log calls this trainer; the host's name by default.")] = "",
+    device: Annotated[
+        str, typer.Option(help="The GPU to train on, as CUDA_VISIBLE_DEVICES has it: one trainer a GPU.")
+    ] = "",
     once: Annotated[bool, typer.Option("--once", help="End when the queue is empty.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -19,5 +22,5 @@ def trainer(
     Example: guessbook trainer --once
     """
     home = Home.default()
-    extra = (["--name", name] if name else []) + (["--once"] if once else [])
+    extra = (["--name", name] if name else []) + (["--device", device] if device else []) + (["--once"] if once else [])
     become("trainer", [*trainer_command(home, home.address()), *extra], as_json)

@@ -19,12 +19,14 @@ _OPTIONS: tuple[tuple[str, Any, str, str], ...] = (
     ("base_model", str, MODEL, "A Hugging Face id, a local folder or a .gguf file."),
     ("from_version", str, MODEL, "Train this version's adapter on: its name, its number or latest."),
     ("dtype", str, MODEL, "float32 or bfloat16."),
+    ("load_in_4bit", bool, MODEL, "The base's weights in 4 bits (NF4); needs a GPU and bitsandbytes."),
     ("max_length", int, MODEL, "Tokens per example; the rest is cut."),
     ("learning_rate", float, OPTIMIZER, "Peak learning rate."),
     ("num_train_epochs", float, OPTIMIZER, "How often to go through the data."),
     ("max_steps", int, OPTIMIZER, "Optimizer steps, instead of epochs."),
     ("per_device_train_batch_size", int, OPTIMIZER, "Examples per forward pass."),
     ("gradient_accumulation_steps", int, OPTIMIZER, "Forward passes per step."),
+    ("auto_find_batch_size", bool, OPTIMIZER, "Out of memory: go on at half the batch instead of failing."),
     ("lr_scheduler_type", str, OPTIMIZER, "linear, cosine, constant …"),
     ("warmup_ratio", float, OPTIMIZER, "Share of the steps to warm up, 0 to 1."),
     ("weight_decay", float, OPTIMIZER, "Of AdamW."),
@@ -45,6 +47,7 @@ _OPTIONS: tuple[tuple[str, Any, str, str], ...] = (
     ("learned_loss", float, SNAPSHOTS, "Plain text is learned when its loss is under this."),
     ("max_new_tokens", int, SNAPSHOTS, "Longest guess, in tokens."),
     ("save_steps", int, SNAPSHOTS, "A checkpoint every so many steps."),
+    ("num_processes", int, ELSEWHERE, "Processes that train together, one a device (torchrun)."),
     ("report_to", list[str], ELSEWHERE, "Also send scalars to tensorboard, wandb, mlflow, trackio; may be repeated."),
 )
 _ALSO_CALLED = {"base_model": ("--base-model", "--model"), "from_version": ("--from",)}
@@ -71,14 +74,19 @@ def _parameter(name: str, kind: Any, panel: str, help: str) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def chosen(options: dict[str, Any]) -> events_pb2.TrainingConfig:
-    """The config with the fields whose options were given; the server completes it. A file isn't in it: it is uploaded first."""
+def chosen(options: dict[str, Any], under: events_pb2.TrainingConfig | None = None) -> events_pb2.TrainingConfig:
+    """The config with the fields whose options were given over what lies under them; the server completes it.
+
+    A file isn't in it: it is uploaded first.
+    """
     config = events_pb2.TrainingConfig()
+    config.MergeFrom(under or config)
     for field in events_pb2.TrainingConfig.DESCRIPTOR.fields:
         value = options.get(field.name)
         if value in (None, [], ()) or isinstance(value, Path):
             continue
         try:
+            config.ClearField(field.name)  # type: ignore[arg-type]
             config.MergeFrom(events_pb2.TrainingConfig(**{field.name: value}))
         except ValueError as error:  # a number that the field has no room for, or bytes that are no text
             option = f"--{field.name.replace('_', '-')}"

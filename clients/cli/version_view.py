@@ -8,6 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from guessbook.clients.cli import wording
+from guessbook.projections.versions import consolidations
 from guessbook.proto.history_pb2 import ListVersionsResponse, Version
 
 
@@ -19,17 +20,18 @@ def tree(answer: ListVersionsResponse) -> RenderableType:
     names = {version.name for version in answer.versions}
     for version in reversed(answer.versions):
         children[version.parent if version.parent in names else ""].append(version)
+    merged = consolidations(reversed(answer.versions))
     root = Tree(Text("versions, from the base models on", style="dim"), guide_style="dim")
-    _grow(root, children, children[""])
+
+    def grow(branch: Tree, versions: Sequence[Version]) -> None:
+        for version in versions:
+            grow(branch.add(_line(version, merged.get(version.name, ""))), children[version.name])
+
+    grow(root, children[""])
     return root
 
 
-def _grow(branch: Tree, children: dict[str, list[Version]], versions: Sequence[Version]) -> None:
-    for version in versions:
-        _grow(branch.add(_line(version)), children, children[version.name])
-
-
-def _line(version: Version) -> Text:
+def _line(version: Version, merged: str) -> Text:
     line = Text(version.name, style="green")
     if version.latest:
         line.append("  ← latest", style="bold green")
@@ -41,6 +43,8 @@ def _line(version: Version) -> Text:
         facts.append(f"right {before} → {after}")
     if version.HasField("consolidation"):
         facts.append("merged into the base")
+    if merged:
+        facts.append(f"consolidated into {merged.partition('_')[0]}")
     line.append(f"\n  {' · '.join(facts)}", style="default")
     if version.notes:
         line.append(f"\n  {wording.shortened(wording.one_line(version.notes), 200)}", style="dim")

@@ -28,6 +28,7 @@ JOB_STYLES: dict[history_pb2.JobState.ValueType, str] = {
     history_pb2.JOB_STATE_INTERRUPTED: "yellow",
     history_pb2.JOB_STATE_COMPLETED: "green",
     history_pb2.JOB_STATE_FAILED: "red",
+    history_pb2.JOB_STATE_CANCELLED: "bright_black",
 }
 
 
@@ -53,12 +54,14 @@ def job_state(job: history_pb2.Job) -> Text:
     if job.held:
         text.append(" (held)")
     if job.pending:
-        text.append(f" ({job.pending} asked)")
+        text.append(" (makes room)" if job.preempted_by else f" ({job.pending} asked)")
+    if job.skip_pending:
+        text.append(" (skip asked)")
     return text
 
 
 def priority(level: events_pb2.Priority.ValueType) -> str:
-    return events_pb2.Priority.Name(level).removeprefix("PRIORITY_").lower()
+    return names.priority(level)
 
 
 def mark(correct: bool) -> Text:
@@ -103,6 +106,14 @@ def duration(seconds: float) -> str:
 def moment(microseconds: int) -> str:
     """A time in the reader's time zone, to the second; a dash for none."""
     return f"{datetime.fromtimestamp(microseconds / 1e6):%Y-%m-%d %H:%M:%S}" if microseconds else "–"
+
+
+def soon(microseconds: int, now_us: int) -> str:
+    """A time near now in the reader's time zone, to the minute: "14:05", on another day "11-18 03:00"; a dash for none."""
+    if not microseconds:
+        return "–"
+    there, now = datetime.fromtimestamp(microseconds / 1e6), datetime.fromtimestamp(now_us / 1e6)
+    return f"{there:%H:%M}" if there.date() == now.date() else f"{there:%m-%d %H:%M}"
 
 
 def size(count: int) -> str:

@@ -94,6 +94,29 @@ QUEUE_STATE_OFF: QueueState.ValueType  # 3
 """no job is begun, and what ran was checkpointed and put back in its place"""
 Global___QueueState: _TypeAlias = QueueState  # noqa: Y015
 
+class _GuessForm:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GuessFormEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GuessForm.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GUESS_FORM_SAME: _GuessForm.ValueType  # 0
+    """as the last guess of the example in this run, or none was made"""
+    GUESS_FORM_CHANGED: _GuessForm.ValueType  # 1
+    """dictionary: the example's prompt, expected answer and last guess"""
+    GUESS_FORM_WHOLE: _GuessForm.ValueType  # 2
+    """dictionary: what was WHOLE before it in this event, the example's prompt and expected answer"""
+
+class GuessForm(_GuessForm, metaclass=_GuessFormEnumTypeWrapper): ...
+
+GUESS_FORM_SAME: GuessForm.ValueType  # 0
+"""as the last guess of the example in this run, or none was made"""
+GUESS_FORM_CHANGED: GuessForm.ValueType  # 1
+"""dictionary: the example's prompt, expected answer and last guess"""
+GUESS_FORM_WHOLE: GuessForm.ValueType  # 2
+"""dictionary: what was WHOLE before it in this event, the example's prompt and expected answer"""
+Global___GuessForm: _TypeAlias = GuessForm  # noqa: Y015
+
 class _Role:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -1482,7 +1505,11 @@ class ExamplesObserved(_message.Message):
     EXPECTED_PROBABILITY_FIELD_NUMBER: _builtins.int
     KEPT_FIELD_NUMBER: _builtins.int
     GUESSED_FIELD_NUMBER: _builtins.int
+    GUESSES_FIELD_NUMBER: _builtins.int
+    MEASURES_FIELD_NUMBER: _builtins.int
     step: _builtins.int
+    measures: _builtins.bytes
+    """in place of `loss`, `token_accuracy` and `confidence`: these columns, one behind the other, each number at half"""
     @_builtins.property
     def example_index(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
@@ -1519,6 +1546,10 @@ class ExamplesObserved(_message.Message):
         false: measured only, to keep the budget; its guess, confidence and `correct` tell nothing. Empty: all true
         """
 
+    @_builtins.property
+    def guesses(self) -> Global___DeflatedGuesses:
+        """in place of `guess` and `kept`"""
+
     def __init__(
         self,
         *,
@@ -1532,14 +1563,46 @@ class ExamplesObserved(_message.Message):
         expected_probability: _abc.Iterable[_builtins.float] | None = ...,
         kept: _abc.Iterable[_builtins.int] | None = ...,
         guessed: _abc.Iterable[_builtins.bool] | None = ...,
+        guesses: Global___DeflatedGuesses | None = ...,
+        measures: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["guesses", b"guesses"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "correct", b"correct", "example_index", b"example_index", "expected_probability", b"expected_probability", "guess", b"guess", "guessed", b"guessed", "kept", b"kept", "loss", b"loss", "step", b"step", "token_accuracy", b"token_accuracy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "correct", b"correct", "example_index", b"example_index", "expected_probability", b"expected_probability", "guess", b"guess", "guessed", b"guessed", "guesses", b"guesses", "kept", b"kept", "loss", b"loss", "measures", b"measures", "step", b"step", "token_accuracy", b"token_accuracy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExamplesObserved: _TypeAlias = ExamplesObserved  # noqa: Y015
+
+@_typing.final
+class DeflatedGuesses(_message.Message):
+    """The guesses of an event's examples, in their order, in few bytes. projections/guess_codec.py has the rules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORM_FIELD_NUMBER: _builtins.int
+    STREAMS_FIELD_NUMBER: _builtins.int
+    CRC32_FIELD_NUMBER: _builtins.int
+    streams: _builtins.bytes
+    """of each that isn't SAME a raw DEFLATE stream of its UTF-8, one behind the other"""
+    crc32: _builtins.int
+    """of all these guesses"""
+    @_builtins.property
+    def form(self) -> _containers.RepeatedScalarFieldContainer[Global___GuessForm.ValueType]: ...
+    def __init__(
+        self,
+        *,
+        form: _abc.Iterable[Global___GuessForm.ValueType] | None = ...,
+        streams: _builtins.bytes = ...,
+        crc32: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["crc32", b"crc32", "form", b"form", "streams", b"streams"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeflatedGuesses: _TypeAlias = DeflatedGuesses  # noqa: Y015
 
 @_typing.final
 class SnapshotCompleted(_message.Message):

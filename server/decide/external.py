@@ -2,9 +2,9 @@
 
 from guessbook.projections import jobs as job_fold
 from guessbook.projections.book import Book
-from guessbook.proto.events_pb2 import Event, JobLeased, Priority, TrainingConfig
+from guessbook.proto.events_pb2 import Event, JobLeased, JobQueued, TrainingConfig
 from guessbook.proto.history_pb2 import JOB_STATE_ACTIVE
-from guessbook.server.decide import jobs
+from guessbook.server.decide import jobs, leases
 from guessbook.server.decide.jobs import Decision
 from guessbook.server.decide.rejection import Invalid
 
@@ -19,22 +19,20 @@ def config(told: TrainingConfig) -> TrainingConfig:
     return told
 
 
-def start(
-    book: Book,
-    now_us: int,
-    trainer: str,
-    epoch: int,
-    name: str,
-    dataset: str,
-    priority: "Priority.ValueType",
-    told: TrainingConfig,
-) -> Decision:
+def start(book: Book, now_us: int, trainer: str, epoch: int, wanted: JobQueued) -> Decision:
     """The job is queued and leased in one. Asking again while the trainer has it gives the same one."""
-    jobs.require_current(book, trainer, epoch)
+    leases.require_current(book, trainer, epoch)
     for job in job_fold.in_state(book.jobs, JOB_STATE_ACTIVE):
-        if job.external and (job.trainer, job.epoch, job.dataset) == (trainer, epoch, dataset):
+        if job.external and (job.trainer, job.epoch, job.dataset) == (trainer, epoch, wanted.dataset):
             return Decision(job.id, f"{job.name} is yours already.")
-    queued = jobs.queue(book, now_us, name, dataset, priority, config(told), external=True)
-    lease = JobLeased(trainer=trainer, epoch=epoch, run=jobs.next_run(book))
+    body = JobQueued(
+        name=wanted.name,
+        dataset=wanted.dataset,
+        priority=wanted.priority,
+        config=config(wanted.config),
+        external=True,
+    )
+    queued = jobs.submit(book, now_us, body)
+    lease = JobLeased(trainer=trainer, epoch=epoch, run=leases.next_run(book))
     events = [*queued.events, Event(subject=f"job/{queued.job}", job_leased=lease)]
-    return Decision(queued.job, f"{name} is yours, as {queued.job}.", events)
+    return Decision(queued.job, f"{wanted.name} is yours, as {queued.job}.", events)

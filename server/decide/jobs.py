@@ -1,18 +1,22 @@
-"""What may be done with a job, and what happened then."""
+"""What may be asked of one job: to be queued, to pause, to go on, to stop, to be cancelled, to skip, to look. Knows no order and no trainers' rights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from guessbook.projections import jobs as job_fold
+from guessbook.projections import queue
 from guessbook.projections.book import Book
 from guessbook.projections.names import job_state
-from guessbook.proto.control_pb2 import ChangeScheduleRequest
+from guessbook.proto.control_pb2 import ChangeScheduleRequest, SubmitJobRequest
 from guessbook.proto.events_pb2 import (
+    BatchSkipRequested,
+    CancelRequested,
     Event,
-    JobLeased,
+    JobCancelled,
     JobPaused,
     JobQueued,
+    JobStopped,
     PauseRequested,
     Priority,
     ResumeRequested,
@@ -23,16 +27,22 @@ from guessbook.proto.events_pb2 import (
 )
 from guessbook.proto.history_pb2 import (
     JOB_STATE_ACTIVE,
+    JOB_STATE_CANCELLED,
     JOB_STATE_COMPLETED,
     JOB_STATE_FAILED,
-    JOB_STATE_INTERRUPTED,
     JOB_STATE_PAUSED,
-    JOB_STATE_QUEUED,
     Job,
     JobState,
 )
 from guessbook.server.decide import config as config_rules
-from guessbook.server.decide.rejection import Invalid, Missing, Refused, Superseded
+from guessbook.server.decide import preemption
+from guessbook.server.decide.rejection import Invalid, Missing, Refused
+
+_ENDED = {
+    JOB_STATE_COMPLETED: "has completed",
+    JOB_STATE_FAILED: "has failed",
+    JOB_STATE_CANCELLED: "was cancelled",
+}
 
 
 @dataclass(frozen=True)
@@ -44,24 +54,38 @@ class Decision:
     events: Sequence[Event] = field(default_factory=tuple)
 
 
-def queue(
-    book: Book,
-    now_us: int,
-    name: str,
-    dataset: str,
-    priority: "Priority.ValueType",
-    config: TrainingConfig,
-    *,
-    external: bool = False,
-) -> Decision:
+def asked(request: SubmitJobRequest, config: TrainingConfig) -> JobQueued:
+    """What a request asks for, as the log will hold it. `config`: the request's, complete."""
+    return JobQueued(
+        name=request.name,
+        dataset=request.dataset,
+        priority=request.priority,
+        config=config,
+        after=request.after,
+        needs=request.needs if request.HasField("needs") else None,
+        preempt=request.preempt,
+    )
+
+
+def submit(book: Book, now_us: int, wanted: JobQueued) -> Decision:
+    """A new job, as it is wanted; its config must be complete. Raises Missing, Refused for jobs that it can't wait for."""
     identity = base = f"train_{datetime.fromtimestamp(now_us / 1e6, tz=UTC):%Y%m%d_%H%M%S}"
     number = 1
     while identity in book.jobs.jobs:
         number += 1
         identity = f"{base}_{number}"
-    priority = priority or Priority.PRIORITY_NORMAL
-    body = JobQueued(name=name, dataset=dataset, priority=priority, config=config, external=external)
-    return Decision(identity, f"{name} is queued as {identity}.", [Event(subject=f"job/{identity}", job_queued=body)])
+    body = JobQueued()
+    body.CopyFrom(wanted)
+    body.priority = wanted.priority or Priority.PRIORITY_NORMAL
+    body.after[:] = dict.fromkeys(wanted.after)
+    for name in body.after:
+        _refuse_never(find(book, name))
+    events = [Event(subject=f"job/{identity}", job_queued=body)]
+    message = f"{body.name} is queued as {identity}."
+    if body.preempt:
+        told, stops = preemption.make_room(book, preemption.newcomer(identity, body))
+        message, events = f"{message} {told}", events + stops
+    return Decision(identity, message, events)
 
 
 def pause(book: Book, name: str) -> Decision:
@@ -71,12 +95,13 @@ def pause(book: Book, name: str) -> Decision:
     request = Event(subject=subject, pause_requested=PauseRequested())
     if job.state == JOB_STATE_PAUSED:
         return Decision(job.id, f"{job.name} is paused already, at step {job.checkpoint_step}.")
-    if job.pending == "pause":
+    if job.state == JOB_STATE_ACTIVE and job.pending == "pause":
         return Decision(job.id, f"{job.name} was asked to pause already; {_when(book, job)}.")
-    if job.state in (JOB_STATE_QUEUED, JOB_STATE_INTERRUPTED):
+    refuse_ended(job, "paused")
+    _refuse_cancelling(job, "paused")
+    if job.state != JOB_STATE_ACTIVE:
         paused = Event(subject=subject, job_paused=JobPaused(step=job.checkpoint_step))
         return Decision(job.id, f"{job.name} was not running and is paused now.", [request, paused])
-    _refuse_finished(job, "paused")
     return Decision(job.id, f"{job.name} will pause: {_when(book, job)}.", [request])
 
 
@@ -90,15 +115,17 @@ def resume(book: Book, name: str) -> Decision:
         return Decision(
             job.id, f"{job.name} is back in the queue; it goes on after step {job.checkpoint_step}.", [event]
         )
-    _refuse_finished(job, "resumed")
+    refuse_ended(job, "resumed")
     return Decision(job.id, f"{job.name} is not paused; it is {job_state(job.state)}.")
 
 
 def stop(book: Book, name: str) -> Decision:
+    """By hand: it goes behind its equals, where a stop that makes room for another job would leave it its place."""
     job = _named(book, name, JOB_STATE_ACTIVE, "running")
-    if job.pending == "stop":
+    if job.pending == "stop" and not job.keep_place:
         return Decision(job.id, f"{job.name} was asked to stop already; {_when(book, job)}.")
-    _refuse_finished(job, "stopped")
+    refuse_ended(job, "stopped")
+    _refuse_cancelling(job, "stopped")
     if job.state != JOB_STATE_ACTIVE:
         return Decision(job.id, f"{job.name} is not running; it is {job_state(job.state)}.")
     event = Event(subject=f"job/{job.id}", stop_requested=StopRequested())
@@ -106,13 +133,35 @@ def stop(book: Book, name: str) -> Decision:
     return Decision(job.id, f"{job.name} will {then}: {_when(book, job)}.", [event])
 
 
-def snapshot(book: Book, name: str) -> Decision:
+def cancel(book: Book, name: str) -> Decision:
+    """What a job has trained is kept: its checkpoints, its run and its dataset."""
     job = _named(book, name, JOB_STATE_ACTIVE, "running")
+    if job.state == JOB_STATE_CANCELLED:
+        return Decision(job.id, f"{job.name} is cancelled already.")
+    refuse_ended(job, "cancelled")
     if job.state != JOB_STATE_ACTIVE:
-        raise Refused(
-            f"{job.name} is {job_state(job.state)}; only a running job can take a snapshot",
-            "Resume it, or wait for its turn.",
-        )
+        event = Event(subject=f"job/{job.id}", job_cancelled=JobCancelled(step=job.checkpoint_step))
+        return Decision(job.id, f"{job.name} is cancelled; what it has trained is kept.", [event])
+    if job.pending == "cancel":
+        return Decision(job.id, f"{job.name} was cancelled already; {_when(book, job)}.")
+    event = Event(subject=f"job/{job.id}", cancel_requested=CancelRequested())
+    return Decision(job.id, f"{job.name} will save a checkpoint and end: {_when(book, job)}.", [event])
+
+
+def skip(book: Book, name: str) -> Decision:
+    """The batch that is trained now, or the next one to begin, contributes no update."""
+    job = _running(book, name, "skip a batch")
+    _refuse_external(job, "made to skip a batch")
+    if job.consolidate:
+        raise Refused(f"{job.name} trains nothing: it merges a version", "There is no batch to skip.")
+    if job.skip_pending:
+        return Decision(job.id, f"{job.name} was asked to skip a batch already; {_when(book, job)}.")
+    event = Event(subject=f"job/{job.id}", batch_skip_requested=BatchSkipRequested())
+    return Decision(job.id, f"{job.name} will leave a batch out: {_when(book, job)}.", [event])
+
+
+def snapshot(book: Book, name: str) -> Decision:
+    job = _running(book, name, "take a snapshot")
     if not job.config.snapshots:
         raise Refused(f"{job.name} trains without snapshots", "`guessbook schedule --snapshots` turns them on.")
     if job.snapshot_pending:
@@ -124,7 +173,7 @@ def snapshot(book: Book, name: str) -> Decision:
 def change_schedule(book: Book, asked: ChangeScheduleRequest) -> Decision:
     """Raises Invalid for a value out of its bounds. What isn't asked for stays as it is."""
     job = _named(book, asked.job, JOB_STATE_ACTIVE, "running")
-    _refuse_finished(job, "changed")
+    refuse_ended(job, "changed")
     if asked.default_steps and asked.snapshot_steps:
         raise Invalid("both steps of its own and the default steps are asked for", "Ask for one of them.")
     config = TrainingConfig()
@@ -148,33 +197,32 @@ def change_schedule(book: Book, asked: ChangeScheduleRequest) -> Decision:
     return Decision(job.id, f"{job.name} will take its snapshots by the new schedule: {when}.", [event])
 
 
-def lease(book: Book, trainer: str, epoch: int) -> Decision:
-    """The next job for a trainer; empty when there is none. Asking again while it has one gives the same one."""
-    require_current(book, trainer, epoch)
-    for job in job_fold.in_state(book.jobs, JOB_STATE_ACTIVE):
-        if job.trainer == trainer and job.epoch == epoch:
-            return Decision(job.id, f"{job.name} is yours already.")
-    waiting = [job for job in job_fold.queue(book.jobs) if not job.held]
-    if not waiting:
-        return Decision("", "Nothing is queued.")
-    job = waiting[0]
-    body = JobLeased(trainer=trainer, epoch=epoch, run=job.run or next_run(book))
-    return Decision(job.id, f"{job.name} is yours.", [Event(subject=f"job/{job.id}", job_leased=body)])
+def answer(job: Job) -> Event:
+    """To what was asked of a job last, in the place of a trainer that has it no more. It tells of the last checkpoint."""
+    event = Event(subject=f"job/{job.id}", causation=job.pending_position)
+    match job.pending:
+        case "pause":
+            event.job_paused.CopyFrom(JobPaused(step=job.checkpoint_step))
+        case "stop":
+            event.job_stopped.CopyFrom(JobStopped(step=job.checkpoint_step))
+        case "cancel":
+            event.job_cancelled.CopyFrom(JobCancelled(step=job.checkpoint_step))
+        case other:
+            raise ValueError(f"nobody answers {other!r}")
+    return event
 
 
-def next_run(book: Book) -> str:
-    """The name of the run that is begun next."""
-    return f"run-{len(book.jobs.job_of_run) + 1:04d}"
+def find(book: Book, name: str) -> Job:
+    """The job of that id. Raises Missing."""
+    job = book.jobs.jobs.get(name)
+    if job is None:
+        raise Missing(f"there is no job {name}", "`guessbook queue` lists them.")
+    return job
 
 
-def require_current(book: Book, trainer: str, epoch: int) -> None:
-    """Raises Superseded unless this is the trainer's newest process, and its stream was taken in."""
-    known = book.jobs.trainers.get(trainer)
-    if known is None or known.epoch != epoch:
-        raise Superseded(
-            f"trainer {trainer} has epoch {known.epoch if known else 0} now, not {epoch}",
-            "Another process of this name has taken over, or the trainer's stream is not open.",
-        )
+def refuse_ended(job: Job, done: str) -> None:
+    if job.state in _ENDED:
+        raise Refused(f"{job.name} {_ENDED[job.state]}; it can't be {done}", "Submit its file again for a new run.")
 
 
 def _when(book: Book, job: Job) -> str:
@@ -187,10 +235,7 @@ def _when(book: Book, job: Job) -> str:
 def _named(book: Book, name: str, default: "JobState.ValueType", meaning: str) -> Job:
     """The job of that id, or with no name the one that is in the default state."""
     if name:
-        job = book.jobs.jobs.get(name)
-        if job is None:
-            raise Missing(f"there is no job {name}", "`guessbook queue` lists them.")
-        return job
+        return find(book, name)
     candidates = list(job_fold.in_state(book.jobs, default))
     if not candidates:
         raise Refused(f"no job is {meaning}", "`guessbook queue` shows what there is.")
@@ -200,10 +245,20 @@ def _named(book: Book, name: str, default: "JobState.ValueType", meaning: str) -
     return candidates[0]
 
 
+def _running(book: Book, name: str, able: str) -> Job:
+    job = _named(book, name, JOB_STATE_ACTIVE, "running")
+    if job.state != JOB_STATE_ACTIVE:
+        raise Refused(
+            f"{job.name} is {job_state(job.state)}; only a running job can {able}",
+            "Resume it, or wait for its turn.",
+        )
+    return job
+
+
 def _resumable(book: Book, name: str) -> Job:
     if name:
-        return _named(book, name, JOB_STATE_PAUSED, "paused")
-    held = [job for job in job_fold.queue(book.jobs) if job.held]
+        return find(book, name)
+    held = [job for job in queue.order(book.jobs) if job.held]
     if not any(job_fold.in_state(book.jobs, JOB_STATE_PAUSED)) and len(held) == 1:
         return held[0]
     return _named(book, "", JOB_STATE_PAUSED, "paused")
@@ -217,8 +272,14 @@ def _refuse_external(job: Job, done: str) -> None:
         )
 
 
-def _refuse_finished(job: Job, done: str) -> None:
-    if job.state in (JOB_STATE_COMPLETED, JOB_STATE_FAILED):
+def _refuse_cancelling(job: Job, done: str) -> None:
+    if job.pending == "cancel":
+        raise Refused(f"{job.name} is being cancelled; it can't be {done}", "What it has trained is kept.")
+
+
+def _refuse_never(job: Job) -> None:
+    if job.state in (JOB_STATE_FAILED, JOB_STATE_CANCELLED):
         raise Refused(
-            f"{job.name} has {job_state(job.state)}; it can't be {done}", "Submit its file again for a new run."
+            f"job {job.id} {_ENDED[job.state]}; a job that waits for it would never run",
+            "Nothing was queued. Name the job that takes its place, or none.",
         )

@@ -18,12 +18,12 @@ from guessbook.proto.events_pb2 import (
     VersionDeleted,
     VersionRestored,
 )
-from guessbook.proto.history_pb2 import JOB_STATE_COMPLETED, JOB_STATE_FAILED, Version
+from guessbook.proto.history_pb2 import JOB_STATE_CANCELLED, JOB_STATE_COMPLETED, JOB_STATE_FAILED, Version
 from guessbook.proto.safety_pb2 import Operation, OperationRequest
 from guessbook.server.decide.rejection import Invalid, Missing, Refused
 
 DAY_US = 24 * 3600 * 1_000_000
-OVER = (JOB_STATE_COMPLETED, JOB_STATE_FAILED)
+OVER = (JOB_STATE_COMPLETED, JOB_STATE_FAILED, JOB_STATE_CANCELLED)
 
 
 @dataclass(frozen=True)

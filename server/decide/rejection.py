@@ -7,6 +7,7 @@ Rejection
 ├── Unauthenticated  nobody knows its sender
 ├── Forbidden        it is not the sender's to ask
 ├── Superseded       its sender was replaced by another process
+│   └── Displaced    only its job was given to another; the sender itself may go on
 └── Stopping         the server is about to end
 """
 
@@ -40,6 +41,10 @@ class Forbidden(Rejection):
 
 
 class Superseded(Rejection):
+    pass
+
+
+class Displaced(Superseded):
     pass
 
 

@@ -5,16 +5,22 @@ from collections.abc import Iterable, Sequence
 from guessbook.projections import jobs as job_fold
 from guessbook.projections.book import Book
 from guessbook.proto.events_pb2 import (
+    QUEUE_STATE_OFF,
     Event,
     JobInterrupted,
     JobLeased,
-    JobPaused,
-    JobStopped,
     TrainerConnected,
     TrainerLost,
 )
-from guessbook.proto.history_pb2 import JOB_STATE_ACTIVE, JOB_STATE_INTERRUPTED, Job
-from guessbook.server.decide.rejection import Forbidden, Superseded
+from guessbook.proto.history_pb2 import (
+    JOB_STATE_ACTIVE,
+    JOB_STATE_CANCELLED,
+    JOB_STATE_INTERRUPTED,
+    Job,
+)
+from guessbook.server.decide.jobs import answer
+from guessbook.server.decide.queue import keep_place
+from guessbook.server.decide.rejection import Displaced, Forbidden
 
 # What a producer may say. Everything else is decided by the server.
 PRODUCED = frozenset(
@@ -25,6 +31,9 @@ PRODUCED = frozenset(
         "job_stopped",
         "job_completed",
         "job_failed",
+        "job_cancelled",
+        "batch_skipped",
+        "batch_size_reduced",
         "run_started",
         "step_completed",
         "checkpoint_saved",
@@ -53,6 +62,8 @@ def connected(book: Book, trainer: str, info: TrainerConnected) -> list[Event]:
         if job.trainer == trainer and job.epoch == info.epoch:
             lease = JobLeased(trainer=trainer, epoch=info.epoch, run=job.run)
             events.append(Event(subject=f"job/{job.id}", job_leased=lease))
+            if book.jobs.queue_state == QUEUE_STATE_OFF and not job.external:
+                events.append(keep_place(job))  # it trains still, and hasn't heard of it
     return events
 
 
@@ -72,19 +83,14 @@ def _interrupt(job: Job, trainer: str, reason: str) -> list[Event]:
     """A request that the trainer can't answer any more is answered here: who asked for a pause gets one."""
     subject = f"job/{job.id}"
     events = [Event(subject=subject, job_interrupted=JobInterrupted(trainer=trainer, reason=reason))]
-    if job.external:
-        return events  # it isn't in the queue, and what was asked of it can't be done any more
-    if job.pending == "pause":
-        answer = JobPaused(step=job.checkpoint_step)
-        events.append(Event(subject=subject, job_paused=answer, causation=job.pending_position))
-    elif job.pending == "stop":
-        stopped = JobStopped(step=job.checkpoint_step)
-        events.append(Event(subject=subject, job_stopped=stopped, causation=job.pending_position))
+    # An external job isn't in the queue: it can be cancelled, and nothing else that was asked of it can be done any more.
+    if job.pending and (job.pending == "cancel" or not job.external):
+        events.append(answer(job))
     return events
 
 
 def admit(book: Book, producer: str, epoch: int, events: Iterable[Event], subjects: Iterable[str]) -> None:
-    """Whether a producer may append these. Raises Forbidden for what only the server says, Superseded for a job that another has."""
+    """Whether a producer may append these. Raises Forbidden for what only the server says, Displaced for a job that another has."""
     bodies = {event.WhichOneof("body") for event in events}
     if not bodies <= PRODUCED:
         named = ", ".join(sorted(body or "an event of an unknown kind" for body in bodies - PRODUCED))
@@ -92,14 +98,27 @@ def admit(book: Book, producer: str, epoch: int, events: Iterable[Event], subjec
     for subject in subjects:
         kind, _, identity = subject.partition("/")
         job = book.jobs.jobs.get(book.jobs.job_of_run.get(identity, "") if kind == "run" else identity)
-        if job is None or not job.trainer:
-            continue
-        # What an older process left in its spool counts as long as nobody else had the job since.
-        if job.trainer != producer or (job.state == JOB_STATE_ACTIVE and job.epoch != epoch):
-            raise Superseded(
-                f"job {job.id} belongs to trainer {job.trainer} now",
-                "Stop working on it; what was not sent is kept in the spool.",
+        if job is not None and not _has(job, producer, epoch):
+            raise Displaced(
+                f"job {job.id} {_owner(job)}",
+                "Stop working on it, and ask for the next one; what was not sent is kept for you to look at.",
             )
+
+
+def _has(job: Job, producer: str, epoch: int) -> bool:
+    """Whether a producer's word on a job counts.
+
+    What an older process left in its spool does as long as nobody else had the job since, and nobody cancelled it.
+    """
+    if job.trainer != producer or job.state == JOB_STATE_CANCELLED:
+        return False
+    return job.state != JOB_STATE_ACTIVE or job.epoch == epoch
+
+
+def _owner(job: Job) -> str:
+    if job.state == JOB_STATE_CANCELLED:
+        return "was cancelled"
+    return f"belongs to trainer {job.trainer} now" if job.trainer else "was not leased to anybody yet"
 
 
 def absent(book: Book, present: Sequence[str]) -> list[tuple[str, int]]:

@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 
 from guessbook.projections.book import Book
 from guessbook.proto.events_pb2 import Event, File, VersionPurged
-from guessbook.proto.safety_pb2 import Backup
+from guessbook.proto.safety_pb2 import OPERATION_STAGE_COMPLETED, Backup
 from guessbook.store.config import BackupConfig
 
 DAILY = "daily"
+PRUNE = "prune-backups"
 HOUR_US = 3600 * 1_000_000
+WEEK_US = 7 * 24 * HOUR_US
 
 
 def backup_due(book: Book, config: BackupConfig, now_us: int) -> bool:
@@ -46,6 +48,21 @@ def drill_due(book: Book, config: BackupConfig, now_us: int) -> Backup | None:
     drilled = max((one.drilled_at_us for one in book.backups.by_place.values()), default=0)
     since = drilled or min(one.created_at_us for one in book.backups.by_place.values())
     return newest if since + config.drill_days * 24 * 3600 * 1_000_000 <= now_us else None
+
+
+def prune_due(book: Book, config: BackupConfig, now_us: int) -> bool:
+    """Whether it is a week since backups were pruned, and the config lets that be done without being asked for.
+
+    Not each day: a backup of its own is made and read back before. Never beside another operation.
+    """
+    if not config.prune or book.operations.under_way():
+        return False
+    pruned = [
+        one.ended_at_us
+        for one in book.operations.by_id.values()
+        if one.kind == PRUNE and one.stage == OPERATION_STAGE_COMPLETED and one.ended_at_us <= now_us + HOUR_US
+    ]
+    return max(pruned, default=0) + WEEK_US <= now_us
 
 
 def referred(book: Book, but: Collection[str] = ()) -> set[str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench.observed_bytes import json_bytes, log_bytes
+from bench.observed_bytes import RUN, json_bytes, log_bytes
 from bench.stages import Stages, made_stages, say
 from tiny_model import make_tiny_tokenizer
 from transformers import (
@@ -31,7 +31,7 @@ from transformers import (
 
 from guessbook.clients.cli import demo
 from guessbook.clients.producer import Producer
-from guessbook.proto.events_pb2 import Event, SnapshotCompleted, StepCompleted, TrainingConfig
+from guessbook.proto.events_pb2 import Event, SnapshotCompleted, SnapshotStarted, StepCompleted, TrainingConfig
 from guessbook.store.dataset import Example, read_dataset
 from guessbook.trainer.base_model import load_base_model
 from guessbook.trainer.encoding import Encoded, Encoder
@@ -46,7 +46,7 @@ SHORTER = 1000  # problems of GSM8K are left out
 SNAPSHOTS = 10
 EPOCHS = 24
 BATCH = 4
-RUN = "run/bench"
+SUBJECT = f"run/{RUN}"
 NOBODY = "127.0.0.1:1"  # no server: what is recorded goes to the spool, as it does while one is away
 # Qwen3-8B's config.json.
 SHAPES: dict[str, dict[str, Any]] = {
@@ -121,10 +121,11 @@ class Watch(TrainerCallback):
         step = StepCompleted(
             step=state.global_step,
             loss=logs["loss"],
+            learning_rate=logs["learning_rate"],
             example_index=visits.index,
             example_loss=half_precision(visits.loss),
         )
-        self.record(Event(subject=RUN, step_completed=step))
+        self.record(Event(subject=SUBJECT, step_completed=step))
         self.recording_s += time.perf_counter() - trained
         self.trained_s += time.perf_counter() - self.began
         if state.global_step in self.at:
@@ -134,17 +135,30 @@ class Watch(TrainerCallback):
         questions = [Question(one.encoded, one.limit, self.last.draft(one)) for one in self.tracked]
         if name := self.names.get(step):
             self.stages.measure(name, questions)
-        begin, tally = time.perf_counter(), Tally()
+        begin, tally, examiner = time.perf_counter(), Tally(), self.stages.examiner
+        started = SnapshotStarted(step=step, reason="schedule", examples=len(self.tracked), engine=examiner.engine)
+        self.record(Event(subject=SUBJECT, snapshot_started=started))
         seen: list[Observation] = []
-        with undisturbed(self.stages.examiner.model):
-            for place, answer in self.stages.examiner.examine(questions):
+        with undisturbed(examiner.model):
+            for place, answer in examiner.examine(questions):
                 tracked = self.tracked[place]
                 seen.append(self.last.observe(Judge(), tracked, answer.guess, answer.expectation))
         for chunk in chunks(seen):
-            self.record(Event(subject=RUN, examples_observed=columns(chunk, step)))
+            self.record(Event(subject=SUBJECT, examples_observed=columns(chunk, step)))
         for observation in seen:
             tally.add(observation)
-        self.record(Event(subject=RUN, snapshot_completed=SnapshotCompleted(step=step, examples=tally.examples)))
+        completed = SnapshotCompleted(
+            step=step,
+            examples=tally.examples,
+            correct=tally.correct,
+            mean_loss=tally.mean_loss,
+            seconds=time.perf_counter() - begin,
+            guessed=tally.examples,
+            drafted_tokens=examiner.drafted,
+            accepted_tokens=examiner.accepted,
+            decoded_tokens=examiner.decoded,
+        )
+        self.record(Event(subject=SUBJECT, snapshot_completed=completed))
         self.snapshots_s += time.perf_counter() - begin
         say(f"step {step} of {self.steps}: {tally.correct} of {tally.examples} right, loss {tally.mean_loss:.2f}")
 
@@ -176,7 +190,7 @@ def _trained(asked: argparse.Namespace) -> dict[str, Any]:
         "share_of_training": round(watch.snapshots_s / watch.trained_s, 4),
         "recording_share": round(watch.recording_s / watch.trained_s, 6),
         "bytes_per_observation": round(log_bytes(events) / observations, 1),
-        "json_bytes_per_observation": round(json_bytes(events, examples, config.learning_rate) / observations, 1),
+        "json_bytes_per_observation": round(json_bytes(events, examples) / observations, 1),
     }
 
 

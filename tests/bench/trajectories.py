@@ -1,4 +1,4 @@
-"""A run as a trainer records it, made up: many examples, many snapshots, guesses that change early and settle. Knows the schema alone.
+"""A run as a trainer records it, made up: many examples, many snapshots, guesses that change early and settle. Knows no fold.
 
 Nothing is random but by a seed: the same run is made again to tell whether what a server says is right.
 """
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from guessbook.projections import guess_codec
+from guessbook.projections.guess_codec import Known
 from guessbook.proto import events_pb2 as e
 from guessbook.proto.events_pb2 import Event
 
@@ -30,7 +32,8 @@ class MadeRun:
         self.examples = examples
         self._random = np.random.default_rng(seed)
         self._pace = self._random.uniform(0.2, 3.0, examples)  # how fast each is learned
-        self._guess = [""] * examples
+        self._texts_of: list[tuple[str, str]] = []  # prompt and expected answer
+        self._guess: list[str | None] = [None] * examples
         self.told: list[tuple[int, str]] = []  # (step, guess) of the example in the middle
 
     def events(self) -> Iterator[Event]:
@@ -48,13 +51,15 @@ class MadeRun:
         yield Event(subject=subject, dataset_registered=registered)
         for first in range(0, count, 2000):
             some = range(first, min(first + 2000, count))
+            asked = zip(some, self._texts(len(some), 10), strict=True)
+            prompts = [f"Question {index}: {text}" for index, text in asked]
+            expected = self._texts(len(some), 6)
+            self._texts_of += zip(prompts, expected, strict=True)
             texts = e.ExamplesRegistered(
                 first_index=first,
                 id=[f"example-{index:06d}" for index in some],
-                prompt=[
-                    f"Question {index}: {text}" for index, text in zip(some, self._texts(len(some), 10), strict=True)
-                ],
-                expected=self._texts(len(some), 6),
+                prompt=prompts,
+                expected=expected,
                 category=[CATEGORIES[index % len(CATEGORIES)] for index in some],
             )
             yield Event(subject=subject, examples_registered=texts)
@@ -101,7 +106,7 @@ class MadeRun:
             some = range(first, min(first + CHUNK, self.examples))
             yield Event(subject=subject, examples_observed=self._observed(number, step, some, loss[first : some.stop]))
         middle = self.examples // 2
-        self.told.append((step, self._guess[middle]))
+        self.told.append((step, self._guess[middle] or ""))
         right = int((loss < 0.5).sum())
         completed = e.SnapshotCompleted(step=step, examples=self.examples, correct=right, seconds=60.0)
         yield Event(subject=subject, snapshot_completed=completed)
@@ -109,21 +114,17 @@ class MadeRun:
     def _observed(self, number: int, step: int, some: range, loss: NDArray[np.float64]) -> e.ExamplesObserved:
         new = self._texts(len(some), 5)
         changes = self._random.random(len(some)) < CHANGED[number]
-        kept, rest = [], []
+        told: list[tuple[Known, str | None]] = []
         for index, text, change in zip(some, new, changes.tolist(), strict=True):
             before = self._guess[index]
-            keep = min(len(before), 8) if change else len(before)
-            kept.append(keep)
-            rest.append(text[keep:] if change else "")
-            self._guess[index] = before[:keep] + rest[-1]
+            told.append((Known(*self._texts_of[index], before), (before or "")[:8] + text[8:] if change else before))
+            self._guess[index] = told[-1][1]
         likely = self._half(np.exp(-loss))
+        measures = np.concatenate([loss, np.sqrt(likely), likely])
         return e.ExamplesObserved(
             step=step,
             example_index=some,
-            guess=rest,
-            kept=kept if number else [],
-            loss=loss.tolist(),
-            token_accuracy=self._half(np.sqrt(likely)).tolist(),
+            guesses=guess_codec.encode(told),
+            measures=measures.astype("<f2").tobytes(),
             correct=(loss < 0.5).tolist(),
-            confidence=likely.tolist(),
         )

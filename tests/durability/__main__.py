@@ -18,6 +18,7 @@ from durability import (
     backups,
     bit_flips,
     dropped_acks,
+    exact_resume,
     full_disk,
     fuzz,
     guarded_crashes,
@@ -39,6 +40,7 @@ ATTACKS: dict[str, Callable[[Path, int], Result]] = {
     "subscriptions": lambda folder, seed: subscription_cuts.attack(folder, 1000, seed),
     "fuzz": lambda folder, seed: fuzz.attack(folder, 100_000, seed),
     "backups": lambda folder, seed: backups.attack(folder, 20, seed),
+    "trainers": lambda folder, seed: exact_resume.attack(folder, 30, seed),
     "guarded": lambda folder, seed: guarded_crashes.attack(folder, 0, seed),
 }
 DISK_ROUNDS = 10

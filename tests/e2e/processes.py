@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from signal import Signals
 from typing import Self
 
 
@@ -60,6 +61,14 @@ class TrainerProcess:
 
     def __exit__(self, *_error: object) -> None:
         self.kill()
+
+    def signal(self, number: Signals) -> None:
+        self._process.send_signal(number)
+
+    def children(self) -> list[int]:
+        pid = self._process.pid
+        found = [task.joinpath("children").read_text().split() for task in Path(f"/proc/{pid}/task").iterdir()]
+        return [int(child) for part in found for child in part]
 
     def kill(self) -> None:
         self._process.kill()

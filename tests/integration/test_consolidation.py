@@ -88,7 +88,7 @@ def test_a_right_merge_passes_its_proof(tmp_path: Path, model_folder: Path, lora
     Consolidation(lease, version, home, events.append).carry_out()
     created = events[-1].version_created
     proof = created.consolidation
-    assert (created.parent, proof.examples, proof.same_guesses) == (version.name, 8, 8)
+    assert (created.parent, proof.examples, proof.same_guesses) == (version.name, 4, 4)
     assert proof.max_logit_difference <= proof.tolerance < proof.difference_from_base
     folder = tmp_path / "merged"
     for file in created.files:
@@ -135,7 +135,7 @@ def test_through_server_and_trainer(
     model = AutoModelForCausalLM.from_pretrained(server.home.versions / merged.name)
     assert model.config.model_type == "llama"
     told = json.loads(merged.metadata)
-    assert told["consolidation"]["same_guesses"] == told["consolidation"]["examples"] == 8
+    assert told["consolidation"]["same_guesses"] == told["consolidation"]["examples"] == 4
 
 
 class CutOff(Consolidation):

@@ -161,7 +161,7 @@ def test_training_goes_on_while_the_server_is_dead_and_nothing_is_lost_or_double
 
 
 def newest_step(checkpoints: Path) -> int:
-    return max(int(path.name.rpartition("-")[2]) for path in checkpoints.iterdir())
+    return max(int(path.name.rpartition("-")[2]) for path in checkpoints.glob("checkpoint-*"))
 
 
 def reachable(book: Guessbook) -> bool:

@@ -19,6 +19,7 @@ from sftp_server import SftpServer
 from guessbook.clients.client import Guessbook
 from guessbook.proto.safety_pb2 import OPERATION_STAGE_COMPLETED, OPERATION_STAGE_REFUSED
 from guessbook.server.backups import Backups
+from guessbook.server.guarded import Guarded
 from guessbook.server.live_book import LiveBook, now_us
 from guessbook.server.upkeep import Upkeep
 from guessbook.store.artifacts import Artifacts
@@ -172,7 +173,8 @@ async def _jump(server: ServerProcess) -> None:
     failures: list[LogError] = []
     live = LiveBook(Log(server.home.log), failures.append)
     await live.fold.caught_up()
-    upkeep = Upkeep(live, server.home, Backups(live, server.home), Artifacts(server.home.artifacts))
+    backups = Backups(live, server.home)
+    upkeep = Upkeep(live, server.home, backups, Artifacts(server.home.artifacts), Guarded(live, backups.back_up, {}))
     try:
         await upkeep.look(now_us() + 10 * YEAR_US)
         daily = [one for one in live.book.backups.by_place.values() if one.kind == "daily"]

@@ -1,19 +1,25 @@
-"""Pause, kill and resume on a tiny model: the finished adapter is that of an undisturbed run, bit by bit."""
+"""Pause, stop, exit, kill and resume on a tiny model: the finished adapter is that of an undisturbed run, bit by bit.
 
+Real processes are killed in tests/durability/test_exact_resume.py.
+"""
+
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from assigned import STEPS, Book, Killed, adapter, assert_identical, assign, tiny_config
+from assigned import STEPS, Book, Killed, adapter, assert_identical, assign, past_of, tiny_config
 from tiny_model import make_tiny_model
 
-from guessbook.proto.events_pb2 import Event, PauseRequested
+from guessbook.proto.events_pb2 import CancelRequested, Event, PauseRequested, StopRequested
 from guessbook.proto.history_pb2 import Job
+from guessbook.store.artifacts import Artifacts
 from guessbook.store.home import Home
 from guessbook.trainer import checkpoint
 from guessbook.trainer.orders import Ending, Orders
+from guessbook.trainer.progress import Past
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -38,38 +44,61 @@ def undisturbed_run(tmp_path_factory: pytest.TempPathFactory, model_folder: Path
     return home, book
 
 
-# ---- pause, resume, kill ----
-
-
 def resume(home: Home, model: Path, book: Book, step: int) -> tuple[Ending, int]:
     return assign(home, model, tiny_config(), book, resume_step=step).carry_out()
 
 
-@pytest.mark.parametrize("step", [3, 4, 5])
-def test_pause_and_resume_ends_with_the_weights_of_an_undisturbed_run(
-    undisturbed_run: tuple[Home, Book], model_folder: Path, tmp_path: Path, step: int
+@pytest.mark.parametrize(
+    ("request_", "ending", "step"),  # in an epoch and at its end, at a snapshot and a checkpoint, and at neither
+    [
+        (Event(pause_requested=PauseRequested()), Ending.PAUSED, 2),
+        (Event(pause_requested=PauseRequested()), Ending.PAUSED, 7),
+        (Event(stop_requested=StopRequested()), Ending.STOPPED, 3),
+        (Event(stop_requested=StopRequested(preempted_by="urgent", keep_place=True)), Ending.STOPPED, 4),
+        (Event(cancel_requested=CancelRequested()), Ending.CANCELLED, 6),
+        (None, Ending.LEFT, 5),  # the trainer is told to exit
+    ],
+)
+def test_whatever_ends_it_the_run_goes_on_to_the_weights_of_an_undisturbed_one(
+    undisturbed_run: tuple[Home, Book],
+    model_folder: Path,
+    tmp_path: Path,
+    request_: Event | None,
+    ending: Ending,
+    step: int,
 ) -> None:
-    home = Home(tmp_path)
-    orders = Orders(Job(), threading.Event())
+    home, leaving = Home(tmp_path), threading.Event()
+    orders = Orders(Job(), leaving)
 
-    def pause(event: Event) -> None:
-        if event.step_completed.step == step - 1:
-            orders.apply(Event(position=77, pause_requested=PauseRequested()))
+    def end(event: Event) -> None:
+        if event.step_completed.step == step:
+            if request_ is None:
+                leaving.set()
+            else:
+                request_.position = 77
+                orders.apply(request_)
 
-    book = Book(pause)
+    book = Book(end)
     first = assign(home, model_folder, tiny_config(), book, orders)
-    assert first.carry_out() == (Ending.PAUSED, 77)
-    assert first.progress.step == step
+    assert first.carry_out() == (ending, 77 if request_ else 0)
+    assert first.progress.step == first.progress.saved == step
     assert book.names()[-1] == "checkpoint_saved"
-    assert first.last_checkpoint.is_dir()
+    assert first.last_checkpoint == str(checkpoint.place(home.checkpoints / "run-1", step))
+    assert checkpoint.is_complete(Path(first.last_checkpoint))
 
-    again = Book()
-    assert resume(home, model_folder, again, step) == (Ending.COMPLETED, 0)
+    again, past = Book(), past_of([book], step)
+    assert (
+        assign(home, model_folder, tiny_config(), again, past=past, resume_step=step).carry_out()[0] is Ending.COMPLETED
+    )
     assert again.bodies("job_resumed")[0].step == step
     assert "run_started" not in again.names()
     assert [done.step for done in again.bodies("step_completed")] == list(range(step + 1, STEPS + 1))
-    assert 0 not in [started.step for started in again.bodies("snapshot_started")]
+    completed = [done.step for one in (book, again) for done in one.bodies("snapshot_completed")]
+    assert completed == [0, 2, 5, STEPS]
     assert_identical(adapter(*undisturbed_run), adapter(home, again))
+
+
+# ---- killed ----
 
 
 def test_a_kill_resumes_from_the_last_checkpoint_that_the_log_knows(
@@ -138,23 +167,19 @@ def test_a_run_killed_before_its_version_makes_it_without_another_step(
     assert_identical(adapter(*undisturbed_run), adapter(home, again))
 
 
-def test_a_trainer_that_is_told_to_exit_saves_the_step_it_is_at(model_folder: Path, tmp_path: Path) -> None:
-    leaving = threading.Event()
-
-    def leave(event: Event) -> None:
-        if event.step_completed.step == 2:
-            leaving.set()
-
-    book = Book(leave)
-    job = assign(Home(tmp_path), model_folder, tiny_config(), book, Orders(Job(), leaving))
-    assert job.carry_out() == (Ending.LEFT, 0)
-    assert book.bodies("checkpoint_saved")[-1].step == 3
-
-
 def test_a_run_that_has_its_version_gets_no_second_one(undisturbed_run: tuple[Home, Book], model_folder: Path) -> None:
     """Its trainer was killed before it could say that the job is completed."""
     home, _ = undisturbed_run
     book = Book()
-    assigned = assign(home, model_folder, tiny_config(), book, resume_step=STEPS, has_version=True)
+    assigned = assign(home, model_folder, tiny_config(), book, past=Past(has_version=True), resume_step=STEPS)
     assert assigned.carry_out() == (Ending.COMPLETED, 0)
     assert book.names() == ["job_resumed"]
+
+
+def test_the_same_adapter_is_stored_as_the_same_bytes_in_every_process(undisturbed_run: tuple[Home, Book]) -> None:
+    home, book = undisturbed_run
+    (version,) = book.bodies("version_created")
+    (file,) = [file for file in version.files if file.path == "adapter_config.json"]
+    config = json.loads(Artifacts(home.artifacts).path(file.sha256).read_text())
+    assert config["target_modules"] == sorted(config["target_modules"])
+    assert len(config["target_modules"]) > 1

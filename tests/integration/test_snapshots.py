@@ -3,18 +3,28 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
 import torch
-from assigned import EXAMPLES, STEPS, Book, Killed, adapter, assert_identical, assign, tiny_config
+from assigned import EXAMPLES, STEPS, Book, Killed, adapter, assert_identical, assign, losses_in, tiny_config
 from made_events import numbered
 from tiny_model import make_tiny_model
 
 from guessbook.projections import book as book_fold
-from guessbook.proto.events_pb2 import Event, ScheduleChanged, SnapshotRequested
+from guessbook.projections.evolution import RunEvolution
+from guessbook.projections.guess_codec import Known, decode
+from guessbook.proto.events_pb2 import (
+    GUESS_FORM_CHANGED,
+    GUESS_FORM_WHOLE,
+    DatasetRegistered,
+    Event,
+    ExamplesRegistered,
+    ScheduleChanged,
+    SnapshotRequested,
+)
 from guessbook.proto.history_pb2 import Job
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.home import Home
@@ -57,16 +67,38 @@ def hold_out(home: Home, *questions: str) -> str:
 
 
 def guesses(book: Book) -> dict[int, dict[int, str]]:
-    """step → index → guess, with what is kept of the guess before put in front again."""
+    """step → index → guess, from the events and the examples' texts alone."""
     last: dict[int, str] = {}
     found: dict[int, dict[int, str]] = {}
     for observed in book.bodies("examples_observed"):
-        for place, index in enumerate(observed.example_index):
+        indices = list(observed.example_index)
+        known = [Known(EXAMPLES[index].prompt, EXAMPLES[index].expected, last.get(index)) for index in indices]
+        told = decode(observed.guesses, known.__getitem__)
+        for place, index in enumerate(indices):
             if not observed.guessed or observed.guessed[place]:
-                kept = observed.kept[place] if observed.kept else 0
-                last[index] = last.get(index, "")[:kept] + observed.guess[place]
+                last[index] = told.get(place, last.get(index, ""))
                 found.setdefault(observed.step, {})[index] = last[index]
     return found
+
+
+def folded(events: Iterable[Event]) -> RunEvolution:
+    """The run as the log's fold has it, behind the events of its dataset."""
+    told = list(events)
+    dataset = next(event.run_started.dataset for event in told if event.HasField("run_started"))
+    registered = DatasetRegistered(sha256=dataset, form="question/answer", examples=len(EXAMPLES))
+    texts = ExamplesRegistered(
+        id=[example.id for example in EXAMPLES],
+        prompt=[example.prompt for example in EXAMPLES],
+        expected=[example.expected for example in EXAMPLES],
+        category=[""] * len(EXAMPLES),
+    )
+    subject = f"dataset/{dataset}"
+    beginning = [
+        Event(subject=subject, dataset_registered=registered),
+        Event(subject=subject, examples_registered=texts),
+    ]
+    book = book_fold.fold(numbered([*beginning, *told]))
+    return book.evolution.by_run["run-1"]
 
 
 def test_held_out_examples_are_watched_and_never_trained_on(
@@ -111,8 +143,9 @@ def test_a_tiny_budget_thins_the_guesses_and_measures_all_the_same(
     counts = {done.step: (done.examples, done.guessed) for done in book.bodies("snapshot_completed")}
     assert counts == {0: (10, 11), 2: (10, 0), 3: (10, 0), 4: (10, 0), 5: (10, 0), STEPS: (10, 11)}
     for observed in book.bodies("examples_observed"):
-        assert len(observed.loss) == len(observed.token_accuracy) == len(observed.example_index)
-        assert all(loss > 0 for loss in observed.loss)
+        losses = losses_in(observed)
+        assert len(losses) == len(observed.example_index)
+        assert all(loss > 0 for loss in losses)
         if 0 < observed.step < STEPS:
             assert not any(observed.guessed)
             assert len(observed.guessed) == len(observed.example_index)
@@ -157,13 +190,11 @@ def test_a_run_that_is_taken_up_again_counts_what_was_right_before(
     assert completed[5] == (0, 2)
 
 
-def test_what_is_kept_of_a_guess_is_put_in_front_again_by_the_fold(model_folder: Path, tmp_path: Path) -> None:
+def test_what_is_told_of_a_guess_is_made_whole_again_by_the_fold(model_folder: Path, tmp_path: Path) -> None:
     home, whole = Home(tmp_path / "home"), Book()
-    assert assign(home, model_folder, tiny_config(learning_rate=1e-3), whole).carry_out() == COMPLETED
-    assert any(any(observed.kept) for observed in whole.bodies("examples_observed"))
-    state = book_fold.fold(numbered(whole.events))
-    evolution = state.evolution.by_run["run-1"]
-    for taken in evolution.snapshots:
+    assert assign(home, model_folder, tiny_config(), whole).carry_out() == COMPLETED
+    assert any(GUESS_FORM_CHANGED in observed.guesses.form for observed in whole.bodies("examples_observed"))
+    for taken in folded(whole.events).snapshots:
         assert {index: taken.guess[index] for index in range(10)} == guesses(whole)[taken.step]
 
 
@@ -178,9 +209,8 @@ def test_after_a_kill_guesses_are_recorded_whole_and_the_fold_has_them(model_fol
     with pytest.raises(Killed):
         assign(home, model_folder, config, first).carry_out()
     assert assign(home, model_folder, config, again, resume_step=4).carry_out() == COMPLETED
-    assert not any(again.bodies("examples_observed")[0].kept)
-    state = book_fold.fold(numbered([*first.events, *again.events]))
-    seen = {taken.step: taken for taken in state.evolution.by_run["run-1"].snapshots}
+    assert set(again.bodies("examples_observed")[0].guesses.form) == {GUESS_FORM_WHOLE}
+    seen = {taken.step: taken for taken in folded([*first.events, *again.events]).snapshots}
     told = guesses(first) | guesses(again)
     assert list(seen) == [0, 2, 5, 6, 7, STEPS]
     for step, taken in seen.items():

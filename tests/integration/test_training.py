@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from assigned import EXAMPLES, STEPS, Book, adapter, assert_identical, assign, tiny_config
+from assigned import EXAMPLES, STEPS, Book, adapter, assert_identical, assign, losses_in, tiny_config
 from peft import PeftModel
 from tiny_model import make_tiny_model
 from transformers import AutoModelForCausalLM, Trainer, set_seed
@@ -101,7 +101,9 @@ def test_snapshots_hold_every_tracked_example_once(undisturbed_run: tuple[Home, 
     assert {s.engine for s in book.bodies("snapshot_started")} <= {"verify", "generate"}
     for observed, completed in zip(book.bodies("examples_observed"), book.bodies("snapshot_completed"), strict=True):
         assert list(observed.example_index) == list(range(10))
-        assert completed.mean_loss == pytest.approx(sum(observed.loss) / 10, rel=1e-3)  # 3 digits of each are recorded
+        assert completed.mean_loss == pytest.approx(
+            sum(losses_in(observed)) / 10, rel=1e-3
+        )  # 3 digits of each are recorded
         assert completed.correct == sum(observed.correct)
         assert (completed.examples, completed.guessed, completed.held_out) == (10, 10, 0)
     losses = [completed.mean_loss for completed in book.bodies("snapshot_completed")]
@@ -306,7 +308,7 @@ def test_the_version_loads_with_plain_peft(
     encoder = Encoder(load_base_model(str(model_folder), "float32", tmp_path).tokenizer, 64)
     encoded = [encoder.encode(example) for example in EXAMPLES]
     losses = [expected.loss for expected in expectations(model, encoded, encoder.pad_id)]
-    assert losses == pytest.approx(list(book.bodies("examples_observed")[-1].loss), rel=1e-3)
+    assert losses == pytest.approx(losses_in(book.bodies("examples_observed")[-1]), rel=1e-3)
 
 
 def test_bfloat16_trains_too(model_folder: Path, tmp_path: Path) -> None:

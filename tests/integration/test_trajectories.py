@@ -1,7 +1,9 @@
 """Trajectories, exports and comparisons asked of a real server, and read back from the log alone."""
 
 import asyncio
+import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,9 @@ from server_process import ServerProcess
 from guessbook.clients.async_client import AsyncGuessbook
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import GuessbookError
+from guessbook.projections.guess_codec import Known, encode
 from guessbook.proto import history_pb2 as h
-from guessbook.proto.events_pb2 import Event
+from guessbook.proto.events_pb2 import GUESS_FORM_SAME, DeflatedGuesses, Event
 from guessbook.store.log import Append, Log
 
 GUESSES = [
@@ -24,20 +27,31 @@ GUESSES = [
 
 
 def _told() -> list[Event]:
-    """Two examples at the steps 0, 10, 20 and 30, told as what each guess keeps of the one before; e0 is only measured at 20."""
-    events, before = beginning(2), ["", ""]
+    """Two examples at the steps 0, 10, 20 and 30, in turn as what each guess keeps of the one before and deflated; e0 is only measured at 20."""
+    events = beginning(2)
+    texts = [Known(*pair) for pair in zip(*_texts(events[1]), strict=True)]
+    before = ["", ""]
     for number, guesses in enumerate(GUESSES):
         part = snapshot(10 * number, [4.0 - number, 3.0], [False, number > 0])
         observed = part[1].examples_observed
-        kept = [_same(one, other) for one, other in zip(before, guesses, strict=True)]
-        observed.kept.extend(kept)
-        observed.guess[:] = [guess[keep:] for guess, keep in zip(guesses, kept, strict=True)]
+        if number % 2:
+            known = [replace(text, last=last) for text, last in zip(texts, before, strict=True)]
+            observed.guesses.CopyFrom(encode(zip(known, guesses, strict=True)))
+            del observed.guess[:]
+        else:
+            kept = [_same(one, other) for one, other in zip(before, guesses, strict=True)]
+            observed.kept.extend(kept)
+            observed.guess[:] = [guess[keep:] for guess, keep in zip(guesses, kept, strict=True)]
         if number == 2:
             observed.guessed.extend([False, True])
             observed.guess[0], observed.kept[0] = "", 0
         events += [*part, step(10 * number + 1, examples=[1, 0], losses=[2.0, 1.0])]
         before = guesses
     return events
+
+
+def _texts(registered: Event) -> tuple[list[str], list[str]]:
+    return list(registered.examples_registered.prompt), list(registered.examples_registered.expected)
 
 
 def _same(one: str, other: str) -> int:
@@ -57,7 +71,8 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 def test_a_trajectory_is_read_from_its_own_events_alone(book: Guessbook) -> None:
-    """What an observation names as its position holds it, and what was kept stands in those before it."""
+    """What an observation names as its position holds it, with the example's texts and what stands in the positions before it."""
+    prompts, expected = _texts(next(event for event in book.read(1) if event.HasField("examples_registered")))
     for index, name in enumerate(("e0", "e1")):
         story = book.trajectory(RUN, name)
         guess = ""
@@ -66,10 +81,25 @@ def test_a_trajectory_is_read_from_its_own_events_alone(book: Guessbook) -> None
             assert event.position == seen.position
             body = event.examples_observed
             place = list(body.example_index).index(index)
-            if not body.guessed or body.guessed[place]:
+            if body.HasField("guesses"):
+                guess = _alone(body.guesses, place, Known(prompts[index], expected[index], guess))
+            elif not body.guessed or body.guessed[place]:
                 guess = guess[: body.kept[place]] + body.guess[place]
             assert (body.step, guess) == (seen.step, seen.guess)
         assert [seen.guess for seen in story.observations] == [guesses[index] for guesses in GUESSES]
+
+
+def _alone(guesses: DeflatedGuesses, place: int, known: Known) -> str:
+    """One guess of an event, without knowing anything of its other examples: where their streams end can be told all the same."""
+    if guesses.form[place] == GUESS_FORM_SAME:
+        return known.last or ""
+    rest = guesses.streams
+    for _ in range(sum(form != GUESS_FORM_SAME for form in guesses.form[:place])):
+        other = zlib.decompressobj(-15, bytes(32 * 1024))
+        other.decompress(rest)
+        rest = other.unused_data
+    dictionary = f"{known.prompt}{known.expected}{known.last}"
+    return zlib.decompressobj(-15, dictionary.encode()).decompress(rest).decode()
 
 
 def test_every_observation_is_read_once_snapshot_by_snapshot(server: ServerProcess, book: Guessbook) -> None:

@@ -54,6 +54,26 @@ def test_the_newest_two_are_kept(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-11"]
 
 
+def test_a_torn_one_is_not_one_of_the_two_and_nothing_goes_while_there_is_no_second(tmp_path: Path) -> None:
+    for step in (8, 9):
+        save(tmp_path, step)
+    (save(tmp_path, 10) / "weights").write_bytes(b"w" * 999)
+    save(tmp_path, 11)
+    checkpoint.prune(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-9", "checkpoint-10", "checkpoint-11"}
+    (checkpoint.place(tmp_path, 9) / checkpoint.MARKER).unlink()
+    checkpoint.prune(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-9", "checkpoint-10", "checkpoint-11"}
+
+
+def test_only_the_checkpoints_of_runs_that_are_over_are_removed(tmp_path: Path) -> None:
+    for run in ("run-0001", "run-0002"):
+        save(tmp_path / run, 5)
+    checkpoint.remove_runs(tmp_path, {"run-0001", "run-0009", ""})
+    assert [path.name for path in tmp_path.iterdir()] == ["run-0002"]
+    checkpoint.remove_runs(tmp_path / "nothing", {"run-0001"})
+
+
 def test_later_ones_go_before_their_steps_are_trained_again(tmp_path: Path) -> None:
     save(tmp_path, 10)
     save(tmp_path, 20, complete=False)

@@ -13,6 +13,7 @@ from guessbook.clients.cli import main as cli
 from guessbook.clients.cli import options, wording
 from guessbook.clients.cli.demo import EXAMPLES, summarise
 from guessbook.clients.cli.output import as_document
+from guessbook.clients.cli.resume import goes_on_soon
 from guessbook.clients.cli.submit import called
 from guessbook.clients.cli.training_options import chosen
 from guessbook.proto import events_pb2, history_pb2
@@ -189,6 +190,20 @@ def test_durations_and_foreign_text_read_well() -> None:
     ]
     assert wording.printable("a\tb\x1b[0m\n👩‍🔬") == "a\\tb\\x1b[0m\n👩‍🔬"
     assert wording.one_line(" a \n b ") == "a b"
+
+
+@pytest.mark.parametrize(
+    ("trainers", "queue", "soon"),
+    [
+        ([history_pb2.Trainer(connected=True)], events_pb2.QUEUE_STATE_ON, True),
+        ([history_pb2.Trainer(connected=True, job="a"), history_pb2.Trainer()], events_pb2.QUEUE_STATE_ON, False),
+        ([history_pb2.Trainer(connected=True)], events_pb2.QUEUE_STATE_PAUSED, False),
+    ],
+)
+def test_resume_waits_only_for_a_trainer_that_may_begin(
+    trainers: list[history_pb2.Trainer], queue: events_pb2.QueueState.ValueType, soon: bool
+) -> None:
+    assert goes_on_soon(history_pb2.Status(trainers=trainers, queue=queue)) == soon
 
 
 def test_the_demo_has_36_different_questions_with_short_answers() -> None:

@@ -1,6 +1,7 @@
 """What the CLI shows for given messages: the words, at 80 columns and wider, and nothing a model's output could break."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import pytest
 from rich.console import Console, RenderableType
@@ -12,6 +13,7 @@ from guessbook.clients.cli import (
     event_view,
     example_view,
     job_view,
+    queue_view,
     run_view,
     status_view,
     version_view,
@@ -274,10 +276,107 @@ def test_the_queue_shows_a_job_that_is_held_and_one_that_is_asked_to_pause() -> 
     asked = history_pb2.Job(
         id="b", name="b.jsonl", state=history_pb2.JOB_STATE_ACTIVE, pending="pause", priority=events_pb2.PRIORITY_NORMAL
     )
-    shown = text(job_view.table(history_pb2.ListJobsResponse(jobs=[asked, held])), 100)
+    shown = text(
+        queue_view.table(history_pb2.ListJobsResponse(jobs=[asked, held]), history_pb2.ExplainQueueResponse()), 100
+    )
     assert "queued (held)" in shown
     assert "active (pause asked)" in shown
     assert "high" in shown
+
+
+NOW = int(datetime(2025, 11, 17, 12, 0).timestamp() * 1e6)
+MINUTE = 60_000_000
+QUEUE = history_pb2.ListJobsResponse(
+    jobs=[
+        history_pb2.Job(
+            id="train_1",
+            name="a.jsonl",
+            state=history_pb2.JOB_STATE_ACTIVE,
+            priority=events_pb2.PRIORITY_NORMAL,
+            started_at_us=NOW - 10 * MINUTE,
+            skip_pending=True,
+        ),
+        history_pb2.Job(
+            id="train_2", name="b.jsonl", state=history_pb2.JOB_STATE_QUEUED, priority=events_pb2.PRIORITY_URGENT
+        ),
+        history_pb2.Job(
+            id="train_3",
+            name="c.jsonl",
+            state=history_pb2.JOB_STATE_CANCELLED,
+            priority=events_pb2.PRIORITY_LOW,
+            started_at_us=NOW - 3000 * MINUTE,
+            finished_at_us=NOW - 2990 * MINUTE,
+        ),
+    ]
+)
+OUTLOOK = history_pb2.ExplainQueueResponse(
+    state=events_pb2.QUEUE_STATE_ON,
+    now_us=NOW,
+    ends_at_us=NOW + 130 * MINUTE,
+    jobs=[
+        history_pb2.JobOutlook(
+            job="train_1",
+            why="runs on box: step 2 of 6",
+            starts_at_us=NOW - 10 * MINUTE,
+            ends_at_us=NOW + 5 * MINUTE,
+            seconds=300,
+            basis="its own pace, 75 s a step",
+        ),
+        history_pb2.JobOutlook(
+            job="train_2",
+            why="next: box takes it when train_1 is done",
+            basis="no run with this base model was measured yet",
+        ),
+    ],
+)
+
+
+def test_the_queue_shows_when_jobs_began_and_when_they_are_expected() -> None:
+    rows = [line.split() for line in text(queue_view.table(QUEUE, OUTLOOK), 100).splitlines()]
+    assert ["active", "(skip", "asked)", "a.jsonl", "normal", "train_1", "11:50", "~12:05"] in rows
+    assert ["queued", "b.jsonl", "urgent", "train_2", "–", "–"] in rows
+    assert ["cancelled", "c.jsonl", "low", "train_3", "11-15", "10:00", "11-15", "10:10"] in rows
+    assert ["All", "of", "it", "is", "done", "about", "14:10,", "in", "2", "h", "10", "min."] in rows
+
+
+def test_the_explanation_says_why_until_when_and_from_what() -> None:
+    lines = [line.strip() for line in text(queue_view.explanation(QUEUE, OUTLOOK), 120).splitlines()]
+    assert "a.jsonl · train_1 · active (skip asked)" in lines
+    assert "runs on box: step 2 of 6" in lines
+    assert "5 min 0 s of work left, ends about 12:05 (its own pace, 75 s a step)" in lines
+    assert "next: box takes it when train_1 is done" in lines
+    assert "how long it takes is not known: no run with this base model was measured yet" in lines
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_queue_fits_the_terminal_and_no_name_steers_it(width: int) -> None:
+    nasty = history_pb2.ListJobsResponse(jobs=[history_pb2.Job(id="j", name="\x1b[2J[red]" * 30)])
+    outlook = history_pb2.ExplainQueueResponse(
+        state=events_pb2.QUEUE_STATE_OFF, reason="\x1b[2J", jobs=[history_pb2.JobOutlook(job="j", why="\x1b[2J")]
+    )
+    for view in (queue_view.table(nasty, outlook), queue_view.explanation(nasty, outlook)):
+        shown = text(view, width)
+        assert "\x1b" not in shown
+        assert max(len(line) for line in shown.splitlines()) <= width
+
+
+def test_status_shows_that_the_queue_is_off_and_every_job_that_runs() -> None:
+    active = history_pb2.Job(id="train_1", run="r1", name="a.jsonl", trainer="box")
+    other = history_pb2.Job(id="train_2", run="r2", name="b.jsonl", trainer="gpu", pending="stop")
+    answer = history_pb2.Status(
+        active=active,
+        active_jobs=[active, other],
+        run=history_pb2.Run(id="r1", name="a.jsonl"),
+        queue=events_pb2.QUEUE_STATE_OFF,
+        queue_reason="new GPU",
+        cancelled=2,
+    )
+    shown = text(status_view.status(answer), 100)
+    assert "The queue is off: new GPU; no job is begun." in shown
+    assert "▶ a.jsonl · run r1" in shown
+    assert "▶ b.jsonl · run r2 on gpu · stop asked" in shown
+    assert shown.count("a.jsonl") == 1
+    assert "2 cancelled" in shown
 
 
 def test_a_rejected_file_names_its_lines_and_why() -> None:

@@ -32,6 +32,21 @@ def test_a_full_config() -> None:
     assert str(found.backup.zone) == "Europe/Zurich"
 
 
+def test_an_inbox_and_hooks() -> None:
+    found = config.parse(
+        "inbox: {priority: urgent, settled_s: 5}\n"
+        "hooks: [{name: a, events: [job_failed, regression], webhook: 'https://example.org/s3cret', timeout_s: 5}]\n"
+    )
+    assert found.inbox == config.InboxConfig(priority="urgent", settled_s=5)
+    hook = config.Hook("a", ("job_failed", "regression"), webhook="https://example.org/s3cret", timeout_s=5)
+    assert found.hooks == (hook,)
+    assert config.told(found)["hooks"][0]["webhook"] == "https://example.org/…"
+    assert "s3cret" not in config.masked(
+        "hooks: [{name: a, events: [job_failed], webhook: 'https://example.org/s3cret'}]"
+    )
+    assert "s3cret" not in config.masked("hooks: [{name: a, events: [job_failed], command: 'curl -H s3cret'}]")
+
+
 def test_nothing_means_the_defaults(tmp_path: Path) -> None:
     assert config.read(tmp_path / "config.yaml") == (config.Config(), "")
     assert config.parse("") == config.Config()
@@ -50,6 +65,23 @@ def test_nothing_means_the_defaults(tmp_path: Path) -> None:
         ("backup: {places: [{name: local, url: x}]}", "means another place"),
         ('backup: {places: [{name: a, url: x, offsite: "no"}]}', r"offsite must be true or false"),
         ("backup: {places: [{name: a, url: x}, {name: a, url: y}]}", "the same name"),
+        ("inbox: {priority: top}", r"inbox\.priority must be one of low, normal, high, urgent"),
+        ("inbox: {settled_s: 0}", r"inbox\.settled_s must be a number of seconds"),
+        ("inbox: {max_bytes: 1.5}", r"inbox\.max_bytes must be a number of bytes"),
+        ("inbox: {enabled: 1}", r"inbox\.enabled must be true or false"),
+        ("hooks: {name: a}", "hooks must be a list"),
+        ("hooks: [{name: a, on: [job_failed], command: x}]", r"hooks\[0\]\.on is unknown .* did you mean events\?"),
+        ("hooks: [{name: a, events: [job_faild], command: x}]", "job_faild is unknown; did you mean job_failed"),
+        ("hooks: [{name: a, events: [step_completed], command: x}]", "step_completed is unknown"),
+        ("hooks: [{name: a, events: job_failed, command: x}]", r"hooks\[0\]\.events must be a list"),
+        ("hooks: [{name: a b, events: [job_failed], command: x}]", r"hooks\[0\]\.name must be"),
+        ("hooks: [{name: a, events: [job_failed]}]", r"hooks\[0\]\.command must be there, or a webhook"),
+        ("hooks: [{name: a, events: [job_failed], webhook: 'file:///etc'}]", r"hooks\[0\]\.webhook must be a URL"),
+        ("hooks: [{name: a, events: [job_failed], command: x, timeout_s: .inf}]", r"timeout_s must be"),
+        (
+            "hooks: [{name: a, events: [job_failed], command: x}, {name: a, events: [job_failed], command: y}]",
+            "same name",
+        ),
         ("trash_days: -1", "trash_days must be"),
         ("trash_days: true", "trash_days must be"),
         ("[1, 2]", "must be a mapping"),

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from guessbook.proto.events_pb2 import TrainingConfig
-from guessbook.server.decide.config import DEFAULTS, complete
+from guessbook.proto.events_pb2 import Device, Needs, TrainingConfig
+from guessbook.proto.history_pb2 import Trainer
+from guessbook.server.decide.config import DEFAULTS, check_needs, complete
 from guessbook.server.decide.rejection import Invalid
 
 
@@ -83,3 +84,42 @@ def test_what_a_snapshot_can_be_is_taken() -> None:
         "some/model",
     )
     assert (config.scorer, config.learned_loss, config.snapshot_budget_seconds) == ("my_package.bleu", 0.5, 0.0)
+
+
+def trainer(*devices: str, connected: bool = True) -> Trainer:
+    return Trainer(id="box", connected=connected, devices=[Device(name=name) for name in devices])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "nearest"),
+    [("lr_scheduler_type", "cosin", "cosine"), ("dtype", "bf16", "bfloat16"), ("dtype", "float", "float32")],
+)
+def test_a_word_that_is_none_is_answered_with_the_nearest(field: str, value: str, nearest: str) -> None:
+    with pytest.raises(Invalid, match=f"{field} is {value}; it must be ") as raised:
+        complete(TrainingConfig(**{field: value}), "some/model")  # type: ignore[arg-type]
+    assert raised.value.hint == f"Did you mean {nearest}?"
+
+
+def test_where_all_trainers_have_a_gpu_training_is_in_bfloat16() -> None:
+    nothing = TrainingConfig()
+    gpu, cpu, away = trainer("NVIDIA H100"), trainer("cpu"), trainer("NVIDIA H100", connected=False)
+    assert complete(nothing, "some/model", [gpu, trainer()]).dtype == "bfloat16"
+    assert complete(TrainingConfig(dtype="float32"), "some/model", [gpu]).dtype == "float32"
+    assert complete(nothing, "some/model", [gpu, cpu]).dtype == "float32"
+    assert complete(nothing, "some/model", [away]).dtype == complete(nothing, "some/model").dtype == "float32"
+
+
+def test_4_bits_need_a_gpu() -> None:
+    asked = TrainingConfig(load_in_4bit=True)
+    with pytest.raises(Invalid, match="load_in_4bit needs a GPU"):
+        complete(asked, "some/model", [trainer("cpu")])
+    assert complete(asked, "some/model", [trainer("NVIDIA H100"), trainer("cpu")]).load_in_4bit
+    assert complete(asked, "some/model").load_in_4bit  # a trainer may come
+
+
+def test_each_process_needs_a_device_of_those_that_are_asked_for() -> None:
+    config = complete(TrainingConfig(num_processes=4), "some/model")
+    with pytest.raises(Invalid, match="num_processes is 4, but the job asks for 2 devices"):
+        check_needs(config, Needs(devices=2))
+    check_needs(config, Needs(devices=4))
+    check_needs(config, Needs())

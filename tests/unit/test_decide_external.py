@@ -4,12 +4,12 @@ import pytest
 from made_events import numbered
 
 from guessbook.projections import book as book_fold
-from guessbook.projections import jobs as job_fold
+from guessbook.projections import queue
 from guessbook.projections.book import Book
 from guessbook.proto import events_pb2 as e
 from guessbook.proto.events_pb2 import Event
 from guessbook.proto.history_pb2 import JOB_STATE_ACTIVE, JOB_STATE_COMPLETED, JOB_STATE_INTERRUPTED
-from guessbook.server.decide import external, jobs, trainers
+from guessbook.server.decide import external, jobs, leases, trainers
 from guessbook.server.decide.jobs import Decision
 from guessbook.server.decide.rejection import Invalid, Refused, Superseded
 
@@ -28,7 +28,8 @@ def _connected(*names: str) -> Book:
 
 
 def _start(book: Book, trainer: str = "callback", epoch: int = 1, dataset: str = "d") -> Decision:
-    return external.start(book, 1_800_000_000_000_000, trainer, epoch, "mine", dataset, e.PRIORITY_UNSPECIFIED, CONFIG)
+    wanted = e.JobQueued(name="mine", dataset=dataset, config=CONFIG)
+    return external.start(book, 1_800_000_000_000_000, trainer, epoch, wanted)
 
 
 def _running(*others: str) -> Book:
@@ -71,9 +72,9 @@ def test_nobody_else_gets_it_when_its_program_was_lost() -> None:
     book = _after(book, *trainers.lost(book, "callback", 1, "its stream ended"))
     (job,) = book.jobs.jobs.values()
     assert job.state == JOB_STATE_INTERRUPTED
-    assert job_fold.queue(book.jobs) == []
-    assert [one.id for one in job_fold.listed(book.jobs)] == [job.id]
-    assert jobs.lease(book, "other", 1).job == ""
+    assert queue.order(book.jobs) == []
+    assert [one.id for one in queue.listed(book.jobs)] == [job.id]
+    assert leases.lease(book, "other", 1).job == ""
     # It was only cut off: with its stream it gets the job back.
     back = trainers.connected(book, "callback", e.TrainerConnected(epoch=1))
     assert [event.WhichOneof("body") for event in back] == ["trainer_connected", "job_leased"]

@@ -8,10 +8,11 @@ from made_events import numbered
 from guessbook.projections import book as book_fold
 from guessbook.projections.book import Book
 from guessbook.proto import events_pb2 as e
+from guessbook.proto import history_pb2 as h
 from guessbook.proto.control_pb2 import ChangeScheduleRequest
 from guessbook.proto.events_pb2 import Event
 from guessbook.server.decide import config as config_rules
-from guessbook.server.decide import jobs, trainers
+from guessbook.server.decide import jobs, leases, trainers
 from guessbook.server.decide.jobs import Decision
 from guessbook.server.decide.rejection import Forbidden, Invalid, Missing, Refused, Superseded
 
@@ -25,6 +26,9 @@ PAUSED = Event(subject="job/a", job_paused=e.JobPaused(step=4))
 STOPPED = Event(subject="job/a", job_stopped=e.JobStopped(step=4))
 INTERRUPTED = Event(subject="job/a", job_interrupted=e.JobInterrupted(trainer="t"))
 COMPLETED = Event(subject="job/a", job_completed=e.JobCompleted(step=9))
+MAKE_ROOM = Event(subject="job/a", stop_requested=e.StopRequested(preempted_by="u", keep_place=True))
+CANCEL = Event(subject="job/a", cancel_requested=e.CancelRequested())
+CANCELLED = Event(subject="job/a", job_cancelled=e.JobCancelled())
 
 Command = Callable[[Book, str], Decision]
 
@@ -61,6 +65,14 @@ def _bodies(decision: Decision) -> list[str | None]:
         (jobs.resume, [HERE, QUEUED, LEASED], []),
         (jobs.stop, [HERE, QUEUED, LEASED], ["stop_requested"]),
         (jobs.stop, [QUEUED], []),
+        (jobs.stop, [HERE, QUEUED, LEASED, MAKE_ROOM], ["stop_requested"]),
+        (jobs.pause, [HERE, QUEUED, LEASED, MAKE_ROOM], ["pause_requested"]),
+        (jobs.cancel, [HERE, QUEUED, LEASED], ["cancel_requested"]),
+        (jobs.cancel, [HERE, QUEUED, LEASED, PAUSE], ["cancel_requested"]),
+        (jobs.cancel, [HERE, QUEUED, LEASED, PAUSED], ["job_cancelled"]),
+        (jobs.cancel, [QUEUED], ["job_cancelled"]),
+        (jobs.cancel, [HERE, QUEUED, LEASED, INTERRUPTED], ["job_cancelled"]),
+        (jobs.skip, [HERE, QUEUED, LEASED], ["batch_skip_requested"]),
         (jobs.snapshot, [HERE, QUEUED, LEASED], ["snapshot_requested"]),
     ],
 )
@@ -81,6 +93,11 @@ def test_what_a_command_leads_to(command: Command, events: list[Event], bodies: 
         (jobs.resume, [HERE, QUEUED, LEASED, PAUSE], "has not answered yet"),
         (jobs.stop, [HERE, QUEUED, LEASED, COMPLETED], "has completed"),
         (jobs.snapshot, [QUEUED], "only a running job"),
+        (jobs.skip, [QUEUED], "only a running job"),
+        (jobs.cancel, [HERE, QUEUED, LEASED, COMPLETED], "has completed"),
+        (jobs.pause, [HERE, QUEUED, LEASED, CANCEL], "is being cancelled"),
+        (jobs.stop, [HERE, QUEUED, LEASED, CANCEL], "is being cancelled"),
+        (jobs.resume, [QUEUED, CANCELLED], "was cancelled"),
     ],
 )
 def test_why_a_command_is_refused(command: Command, events: list[Event], why: str) -> None:
@@ -89,7 +106,7 @@ def test_why_a_command_is_refused(command: Command, events: list[Event], why: st
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("command", [jobs.pause, jobs.resume, jobs.stop, jobs.snapshot])
+@pytest.mark.parametrize("command", [jobs.pause, jobs.resume, jobs.stop, jobs.cancel, jobs.skip, jobs.snapshot])
 def test_a_command_finds_its_job_or_says_so(command: Command) -> None:
     with pytest.raises(Missing, match="no job b"):
         command(_book(QUEUED), "b")
@@ -155,27 +172,59 @@ def test_a_change_that_changes_nothing_is_no_event_and_one_out_of_bounds_is_refu
 
 def test_a_lease_goes_to_one_and_asking_again_gives_the_same() -> None:
     book = _book(HERE, QUEUED)
-    first = jobs.lease(book, "t", 1)
+    first = leases.lease(book, "t", 1)
     assert _bodies(first) == ["job_leased"]
     book = _after(book, first)
-    assert jobs.lease(book, "t", 1) == Decision("a", "a.jsonl is yours already.")
+    assert leases.lease(book, "t", 1) == Decision("a", "a.jsonl is yours already.")
     other = _after(book, Decision("", "", trainers.connected(book, "u", e.TrainerConnected(epoch=1))))
-    assert jobs.lease(other, "u", 1).job == ""
+    assert leases.lease(other, "u", 1).job == ""
     with pytest.raises(Superseded):
-        jobs.lease(book, "t", 2)
+        leases.lease(book, "t", 2)
 
 
 def test_a_stopped_job_is_not_leased_again_at_once() -> None:
     book = _book(HERE, QUEUED, LEASED, STOPPED)
-    assert jobs.lease(book, "t", 1).job == ""
-    assert jobs.lease(_after(book, jobs.resume(book, "a")), "t", 1).job == "a"
+    assert leases.lease(book, "t", 1).job == ""
+    assert leases.lease(_after(book, jobs.resume(book, "a")), "t", 1).job == "a"
+
+
+def test_what_was_asked_too_late_for_the_trainer_is_answered_before_the_next_lease() -> None:
+    stop = Event(subject="job/a", stop_requested=e.StopRequested())
+    stopped = Event(subject="job/a", job_stopped=e.JobStopped(step=4), causation=4)
+    book = _book(HERE, QUEUED, LEASED, stop, CANCEL, stopped)
+    assert book.jobs.jobs["a"].pending == "cancel"
+    decision = leases.lease(book, "t", 1)
+    assert (decision.job, _bodies(decision)) == ("", ["job_cancelled"])
+    assert decision.events[0].causation == 5
+    assert _after(book, decision).jobs.jobs["a"].state == h.JOB_STATE_CANCELLED
+
+
+def test_a_job_waits_for_others_that_there_are_and_that_can_still_be_completed() -> None:
+    second = e.JobQueued(name="b", dataset="d", after=["a", "a"])
+    decision = jobs.submit(_book(QUEUED), 0, second)
+    assert decision.events[0].job_queued.after == ["a"]
+    with pytest.raises(Missing, match="no job a"):
+        jobs.submit(Book(), 0, second)
+    with pytest.raises(Refused, match="was cancelled; a job that waits for it would never run"):
+        jobs.submit(_book(QUEUED, CANCELLED), 0, second)
+
+
+def test_a_job_that_waits_for_another_is_leased_after_it() -> None:
+    after = Event(
+        subject="job/b", job_queued=e.JobQueued(name="b", dataset="d", after=["a"], priority=e.PRIORITY_URGENT)
+    )
+    book = _book(HERE, QUEUED, after)
+    first = leases.lease(book, "t", 1)
+    assert first.job == "a"
+    book = _after(_after(book, first), Decision("", "", [COMPLETED]))
+    assert leases.lease(book, "t", 1).job == "b"
 
 
 def test_jobs_of_one_second_get_names_of_their_own() -> None:
     book = Book()
     names = []
     for _ in range(3):
-        decision = jobs.queue(book, 1_800_000_000_000_000, "x", "d", e.PRIORITY_UNSPECIFIED, e.TrainingConfig())
+        decision = jobs.submit(book, 1_800_000_000_000_000, e.JobQueued(name="x", dataset="d"))
         names.append(decision.job)
         book = _after(book, decision)
     assert names == ["train_20270115_080000", "train_20270115_080000_2", "train_20270115_080000_3"]
@@ -198,6 +247,24 @@ def test_a_trainer_that_was_only_cut_off_gets_its_job_back() -> None:
     assert trainers.lost(_after(book, Decision("", "", back)), "t", 7, "an old story") == []
 
 
+def test_a_job_that_was_cancelled_while_its_trainer_was_away_is_not_its_any_more() -> None:
+    book = _book(HERE, QUEUED, LEASED, CANCEL)
+    lost = trainers.lost(book, "t", 1, "its stream ended")
+    assert [event.WhichOneof("body") for event in lost] == ["trainer_lost", "job_interrupted", "job_cancelled"]
+    book = _after(book, Decision("", "", lost))
+    back = trainers.connected(book, "t", e.TrainerConnected(epoch=1))
+    assert [event.WhichOneof("body") for event in back] == ["trainer_connected"]
+    with pytest.raises(Superseded, match="was cancelled"):
+        _admit(book, "t", 1, COMPLETED)
+
+
+def test_a_trainer_that_comes_back_while_the_queue_is_off_is_asked_to_stop() -> None:
+    off = Event(subject="queue", queue_changed=e.QueueChanged(to=e.QUEUE_STATE_OFF))
+    back = trainers.connected(_book(HERE, QUEUED, LEASED, INTERRUPTED, off), "t", e.TrainerConnected(epoch=1))
+    assert [event.WhichOneof("body") for event in back] == ["job_leased", "stop_requested"]
+    assert back[1].stop_requested.keep_place
+
+
 def _admit(book: Book, producer: str, epoch: int, event: Event) -> None:
     trainers.admit(book, producer, epoch, [event], [event.subject])
 
@@ -210,6 +277,8 @@ def test_what_a_producer_may_say() -> None:
         _admit(book, "u", 1, mine)
     with pytest.raises(Superseded):
         _admit(book, "t", 2, mine)
+    with pytest.raises(Superseded, match="not leased to anybody"):
+        _admit(_book(HERE, QUEUED), "t", 1, COMPLETED)
     for forbidden in (QUEUED, Event(subject="job/a")):
         with pytest.raises(Forbidden, match="may not append"):
             _admit(book, "t", 1, forbidden)

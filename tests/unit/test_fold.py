@@ -19,7 +19,6 @@ SHOWN_BY_NO_FOLD = {
     "config_changed",
     "dataset_rejected",
     "history_archived",
-    "log_restored",
     "server_started",
     "token_created",
     "token_revoked",

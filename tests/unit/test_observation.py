@@ -8,7 +8,16 @@ from made_events import RUN, beginning, numbered
 
 from guessbook.projections import book as book_fold
 from guessbook.projections import views
-from guessbook.proto.events_pb2 import Event, SnapshotCompleted, SnapshotStarted, TrainingConfig
+from guessbook.projections.guess_codec import Known, decode
+from guessbook.proto.events_pb2 import (
+    GUESS_FORM_CHANGED,
+    GUESS_FORM_SAME,
+    GUESS_FORM_WHOLE,
+    Event,
+    SnapshotCompleted,
+    SnapshotStarted,
+    TrainingConfig,
+)
 from guessbook.store.dataset import Example
 from guessbook.trainer import observation
 from guessbook.trainer.encoding import Encoded
@@ -99,34 +108,36 @@ def test_columns_have_one_entry_for_each_observation() -> None:
     event = columns([seen(1, "yes", 2.0), seen(4, "no", 0.0)], step=25)
     assert event.step == 25
     assert list(event.example_index) == [1, 4]
-    assert list(event.guess) == ["yes", "no"]
-    assert list(event.loss) == [2.0, 0.0]
+    assert list(event.guesses.form) == [GUESS_FORM_WHOLE, GUESS_FORM_WHOLE]
+    assert np.frombuffer(event.measures, "<f2").tolist() == [2.0, 0.0, 0.25, 0.25, 0.5, 0.5]
     assert list(event.correct) == [True, False]
-    assert list(event.token_accuracy) == [0.25, 0.25]
-    assert list(event.confidence) == [0.5, 0.5]
     # What would say nothing is left out.
     assert not event.expected_probability
-    assert not event.kept
+    assert not event.guess
     assert not event.guessed
 
 
 def test_numbers_have_three_digits() -> None:
-    (loss,) = columns([seen(0, "yes", 1.2345678)], step=1).loss
+    loss, *_ = np.frombuffer(columns([seen(0, "yes", 1.2345678)], step=1).measures, "<f2")
     assert loss == pytest.approx(1.2345678, rel=1e-3)
-    assert float(np.float16(loss)) == loss
 
 
-def test_of_a_guess_only_what_is_new_is_recorded_and_all_of_it_can_be_read_back() -> None:
+def test_a_loss_that_is_no_number_or_too_large_for_half_precision_is_recorded() -> None:
+    event = columns([seen(0, "yes", float("nan")), seen(1, "yes", 1e6)], step=1)
+    assert str(np.frombuffer(event.measures, "<f2")[:2].tolist()) == "[nan, inf]"
+
+
+def test_a_guess_is_told_by_the_last_one_and_all_of_it_can_be_read_back() -> None:
     told = ["The capital is Lyon", "The capital is Paris", "The capital is Paris", "", "Paris", "Paris 🗼", "Pâris"]
-    last, before = LastGuesses(), ""
-    parts = []
+    last, forms, before = LastGuesses(), [], [""] * 2
     for step, guess in enumerate(told):
         event = columns([seen(0, guess, last=last), seen(1, f"other {step}", last=last)], step)
-        kept = event.kept[0] if event.kept else 0
-        parts.append((kept, event.guess[0]))
-        before = before[:kept] + event.guess[0]
-        assert before == guess
-    assert parts == [(0, told[0]), (15, "Paris"), (20, ""), (0, ""), (0, "Paris"), (5, " 🗼"), (1, "âris")]
+        forms.append(event.guesses.form[0])
+        known = [Known("p", "yes", one) for one in before]
+        guesses = decode(event.guesses, known.__getitem__)
+        before = [guesses.get(place, before[place]) for place in range(2)]
+        assert before == [guess, f"other {step}"]
+    assert forms == [GUESS_FORM_WHOLE, GUESS_FORM_CHANGED, GUESS_FORM_SAME, *[GUESS_FORM_CHANGED] * 4]
 
 
 def test_an_example_that_is_only_measured_keeps_its_guess_for_the_next_time() -> None:
@@ -134,11 +145,11 @@ def test_an_example_that_is_only_measured_keeps_its_guess_for_the_next_time() ->
     columns([seen(0, "yes", last=last)], 0)
     event = columns([seen(0, None, 0.5, last=last), seen(1, None, last=last)], 1)
     assert list(event.guessed) == [False, False]
-    assert list(event.guess) == ["", ""]
+    assert list(event.guesses.form) == [GUESS_FORM_SAME, GUESS_FORM_SAME]
+    assert not event.guesses.streams
     assert list(event.correct) == [True, False]  # as at the last guess
-    assert not event.kept
     event = columns([seen(0, "yes and no", last=last)], 2)
-    assert (list(event.kept), list(event.guess)) == ([3], [" and no"])
+    assert decode(event.guesses, lambda place: Known("p", "yes", "yes")) == {0: "yes and no"}
     assert last.draft(tracked(0)) == [1, 2]
     assert last.draft(tracked(1)) == []
 
@@ -147,14 +158,14 @@ def test_after_a_failure_guesses_are_recorded_whole() -> None:
     last = LastGuesses()
     seen(0, "yes", last=last)
     last.forget_texts()
-    assert seen(0, "yes", last=last).rest == "yes"
+    assert list(columns([seen(0, "yes", last=last)], 1).guesses.form) == [GUESS_FORM_WHOLE]
 
 
-def test_what_is_kept_of_a_long_guess_counts_as_it_was_recorded() -> None:
+def test_a_long_guess_counts_as_it_was_recorded() -> None:
     last = LastGuesses()
     seen(0, "é" * 40_000, last=last)
     again = seen(0, "é" * 50_000, last=last)
-    assert (again.kept, again.rest) == (32_768, "")
+    assert again.text == again.last == "é" * 32_768
 
 
 def test_chunks_hold_at_most_256_examples_in_order_of_index() -> None:

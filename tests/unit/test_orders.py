@@ -1,6 +1,8 @@
 import threading
 
 from guessbook.proto.events_pb2 import (
+    BatchSkipRequested,
+    CancelRequested,
     Event,
     PauseRequested,
     ResumeRequested,
@@ -16,12 +18,16 @@ def test_nothing_is_asked_at_first() -> None:
     orders = Orders(Job(), threading.Event())
     assert orders.ending() is None
     assert orders.take_snapshot() is None
+    assert orders.take_skip() is None
 
 
 def test_what_was_asked_before_the_lease_comes_with_the_job() -> None:
     assert Orders(Job(pending="pause", pending_position=7), threading.Event()).ending() == (Ending.PAUSED, 7)
     assert Orders(Job(pending="stop", pending_position=8), threading.Event()).ending() == (Ending.STOPPED, 8)
+    cancelled = Orders(Job(pending="cancel", pending_position=9), threading.Event())
+    assert cancelled.ending() == (Ending.CANCELLED, 9)
     assert Orders(Job(snapshot_pending=True), threading.Event()).take_snapshot() == 0
+    assert Orders(Job(skip_pending=True), threading.Event()).take_skip() == 0
 
 
 def test_requests_carry_the_position_of_their_event() -> None:
@@ -33,6 +39,22 @@ def test_requests_carry_the_position_of_their_event() -> None:
     assert orders.ending() == (Ending.STOPPED, 12)
     orders.apply(Event(position=13, pause_requested=PauseRequested()))
     assert orders.ending() == (Ending.PAUSED, 13)
+
+
+def test_a_skip_is_taken_once() -> None:
+    orders = Orders(Job(), threading.Event())
+    orders.apply(Event(position=4, batch_skip_requested=BatchSkipRequested()))
+    assert orders.ending() is None
+    assert orders.take_skip() == 4
+    assert orders.take_skip() is None
+
+
+def test_of_requests_to_end_the_last_one_counts() -> None:
+    orders = Orders(Job(pending="pause", pending_position=2), threading.Event())
+    orders.apply(Event(position=3, cancel_requested=CancelRequested()))
+    assert orders.ending() == (Ending.CANCELLED, 3)
+    orders.apply(Event(position=4, stop_requested=StopRequested(preempted_by="urgent", keep_place=True)))
+    assert orders.ending() == (Ending.STOPPED, 4)
 
 
 def test_resume_takes_a_request_back() -> None:

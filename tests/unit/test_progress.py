@@ -1,18 +1,18 @@
 """What a trainer asks of the log when it takes a run up again."""
 
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from folded_book import FoldedBook
-from made_events import RUN, beginning, numbered, snapshot
+from made_events import JOB, RUN, beginning, numbered, snapshot
 
 from guessbook.clients.client import Guessbook
 from guessbook.projections import book as book_fold
 from guessbook.projections import observations
 from guessbook.projections.book import Book
-from guessbook.proto.events_pb2 import Event
-from guessbook.proto.history_pb2 import ListExamplesRequest, Observations, ReadObservationsRequest
+from guessbook.proto.events_pb2 import BatchSkipped, Event
+from guessbook.proto.history_pb2 import At, ListExamplesRequest, Observations, ReadObservationsRequest
 from guessbook.trainer.progress import Past, read_past
 
 
@@ -27,8 +27,8 @@ class Log(FoldedBook):
     def read(self, from_position: int = 1, subjects: Sequence[str] = (), limit: int = 0) -> Iterator[Event]:
         return (event for event in self._events if event.subject in subjects)
 
-    def observations(self, run: str, *, steps: Sequence[int] = ()) -> Iterator[Observations]:
-        request = ReadObservationsRequest(filter=ListExamplesRequest(run=run), steps=steps)
+    def observations(self, run: str, at: At | None = None, **asked: Any) -> Iterator[Observations]:
+        request = ReadObservationsRequest(filter=ListExamplesRequest(run=run), **asked)
         found = observations.observations(self._folded, request)
         assert found is not None
         return found
@@ -48,7 +48,7 @@ def measured(step: int, count: int) -> list[Event]:
 @pytest.mark.parametrize(
     ("step", "correct"),
     [
-        (0, {}),  # everything is looked at anew
+        (0, {0: False, 1: True, 2: False}),
         (9, {0: False, 1: True, 2: False}),
         (10, {0: True, 1: True, 2: False}),
         (20, {0: True, 1: True, 2: False}),  # only measured, so as it was at 10
@@ -77,3 +77,18 @@ def test_a_run_without_events_or_snapshots_has_nothing_to_go_on_with() -> None:
     begun = past(beginning(3), 5)
     assert begun.started
     assert begun.correct == {}
+
+
+def test_a_snapshot_that_was_interrupted_and_batches_that_were_skipped_are_known() -> None:
+    interrupted = [snapshot(5, [1.0] * 3, [True] * 3)[0], Event(subject=f"run/{RUN}")]
+    interrupted[1].snapshot_failed.step = 5
+    interrupted[1].snapshot_failed.error = "interrupted by a command"
+    skips = [Event(subject=f"job/{JOB}", batch_skipped=BatchSkipped(step=number)) for number in (4, 7)]
+    events = [*beginning(3), *snapshot(0, [1.0] * 3, [False] * 3), *interrupted, *skips]
+    found = past(events, 5)
+    assert found.snapshots == {0: True, 5: False}
+    assert found.skipped == {7}
+    assert "interrupted" in Log(events).run(RUN).snapshot_warning
+    anew = [*events, *snapshot(5, [1.0] * 3, [True] * 3)]
+    assert past(anew, 5).snapshots == {0: True, 5: True}
+    assert Log(anew).run(RUN).snapshot_warning == ""

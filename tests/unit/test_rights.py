@@ -40,6 +40,7 @@ def test_what_only_some_may() -> None:
         "GetConfig",
     }
     steering = {"SubmitJob", "PauseJob", "ResumeJob", "StopJob", "TakeSnapshot", "ChangeSchedule"}
+    steering |= {"SkipBatch", "CancelJob", "SetPriority", "MoveJob", "SetQueue"}
     assert only(ROLE_OPERATOR) == steering | {"NoteVersion", "CreateBackup", "VerifyBackup", "DrillBackup"}
     assert only(ROLE_TRAINER) == {"Append", "LeaseJob", "StartJob"}
     assert only(ROLE_OPERATOR, ROLE_TRAINER) == {"Upload"}

@@ -21,6 +21,7 @@ ARROWS = {
     "trainer": {
         "proto",
         "trainer",
+        "projections.guess_codec",
         "store.artifacts",
         "store.dataset",
         "store.home",
@@ -32,7 +33,16 @@ ARROWS = {
         "clients.producer",
         "clients.report",
     },
-    "clients": {"proto", "projections", "clients", "store.home", "store.recorded", "store.spool"},
+    "clients": {
+        "proto",
+        "projections",
+        "clients",
+        "store.config",
+        "store.home",
+        "store.job_config",
+        "store.recorded",
+        "store.spool",
+    },
 }
 FORBIDDEN = {
     "store": {"grpc", "torch", "transformers", "dash", "typer"},

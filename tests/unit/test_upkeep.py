@@ -12,7 +12,13 @@ from guessbook.projections.backups import Started
 from guessbook.projections.book import Book
 from guessbook.proto.events_pb2 import File
 from guessbook.proto.history_pb2 import Version
-from guessbook.proto.safety_pb2 import Backup
+from guessbook.proto.safety_pb2 import (
+    OPERATION_STAGE_COMPLETED,
+    OPERATION_STAGE_REFUSED,
+    OPERATION_STAGE_REQUESTED,
+    Backup,
+    Operation,
+)
 from guessbook.server.decide import upkeep
 from guessbook.store.config import BackupConfig
 
@@ -97,6 +103,20 @@ def test_a_drill_is_due_every_week_and_takes_the_newest() -> None:
     assert upkeep.drill_due(book, ZURICH, at("2026-11-16T03:59")) is None
     assert upkeep.drill_due(book, ZURICH, at("2026-11-16T04:00"))
     assert upkeep.drill_due(book, BackupConfig(drill_days=0), at("2027-11-16T04:00")) is None
+
+
+def test_backups_are_pruned_once_a_week_and_never_beside_another_operation() -> None:
+    book, now = filled(), at("2026-11-22T03:05")
+    assert upkeep.prune_due(book, ZURICH, now)
+    assert not upkeep.prune_due(book, BackupConfig(prune=False), now)
+    book.operations.by_id["p"] = Operation(kind="prune-backups", stage=OPERATION_STAGE_REQUESTED)
+    assert not upkeep.prune_due(book, ZURICH, now)
+    book.operations.by_id["p"] = Operation(kind="prune-backups", stage=OPERATION_STAGE_REFUSED, ended_at_us=now)
+    assert upkeep.prune_due(book, ZURICH, now)
+    book.operations.by_id["p"] = Operation(kind="prune-backups", stage=OPERATION_STAGE_COMPLETED, ended_at_us=now)
+    assert not upkeep.prune_due(book, ZURICH, now + 7 * DAY - 1)
+    assert upkeep.prune_due(book, ZURICH, now + 7 * DAY)
+    assert upkeep.prune_due(book, ZURICH, now - 3650 * DAY)  # a clock that was ahead stops it no longer than it was
 
 
 def test_the_trash_is_emptied_after_its_term() -> None:

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 from made_events import RUN, beginning, numbered
+from rich.console import Console
 
+from guessbook.clients.cli import version_view
 from guessbook.projections import book as book_fold
 from guessbook.projections.book import Book
 from guessbook.projections.version_metadata import metadata, metadata_text
 from guessbook.proto import events_pb2 as e
 from guessbook.proto.events_pb2 import Event
+from guessbook.proto.history_pb2 import ListVersionsResponse
 from guessbook.server import version_folders
 from guessbook.store.artifacts import Artifacts, MissingArtifact
 from guessbook.store.home import Home
@@ -58,6 +61,24 @@ def test_without_snapshots_there_is_no_accuracy(tmp_path: Path) -> None:
     book = _book([], baseline=-1)
     told = metadata(book, book.versions.versions[0])
     assert told["performance"] == {"baseline_accuracy": None, "final_accuracy": 0.75, "improvement": None}
+
+
+def test_an_adapter_says_what_it_was_consolidated_into_as_long_as_that_is_there() -> None:
+    book = _book([])
+    adapter = book.versions.versions[0]
+    merged = e.VersionCreated(slug="merged", parent=adapter.name, run="run-0002", consolidation=e.Consolidation())
+    made = numbered([Event(subject="run/run-0002", version_created=merged)], start=book.position + 1)
+    book = book_fold.apply(book, made[0])
+    name = book.versions.versions[1].name
+    assert metadata(book, adapter)["consolidated_into"] == name
+    assert metadata(book, book.versions.versions[1])["consolidated_into"] is None
+    shown = version_view.tree(ListVersionsResponse(versions=reversed(book.versions.versions)))
+    console = Console(width=120)
+    with console.capture() as told:
+        console.print(shown)
+    assert told.get().count("consolidated into v002") == 1
+    gone = numbered([Event(subject=f"version/{name}", version_deleted=e.VersionDeleted())], start=book.position + 1)
+    assert metadata(book_fold.apply(book, gone[0]), adapter)["consolidated_into"] is None
 
 
 @pytest.mark.parametrize(
