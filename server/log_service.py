@@ -93,7 +93,9 @@ class LogService(LogServicer):
                 events = _parsed(batch.events)
                 expected = batch.expected_position if batch.HasField("expected_position") else None
                 append = Append(events, actor, expected, None, producer, state.epoch, batch.sequence, batch.events)
-                if batch.sequence > state.last_sequence:  # else it is stored, and only its ack was lost: whoever has the job now
+                if (
+                    batch.sequence > state.last_sequence
+                ):  # else it is stored, and only its ack was lost: whoever has the job now
                     trainers.admit(self._live.book, producer, state.epoch, events, append.subjects)
                 await acks.put((batch.sequence, await self._live.append_soon(append)))
         finally:

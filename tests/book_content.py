@@ -10,7 +10,7 @@ import numpy as np
 from google.protobuf.message import Message
 
 from guessbook.projections.column import Column
-from guessbook.projections.evolution import Guesses
+from guessbook.projections.guesses import Guesses
 from guessbook.projections.text_column import CodedColumn, TextColumn
 
 

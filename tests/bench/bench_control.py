@@ -78,9 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with (
             ServerProcess(folder / "home") as server,
             server.client() as book,
-            TrainerProcess(server.home.root, server.address, "box"),
+            server.client() as watching,
         ):
-            result = _measure(book, Arrivals(server.client()), folder, model, asked.commands)
+            arrivals = Arrivals(watching)
+            with TrainerProcess(server.home.root, server.address, "box"):
+                result = _measure(book, arrivals, folder, model, asked.commands)
     print(json.dumps(result))
     return 0
 
@@ -112,7 +114,7 @@ def _measure(book: Guessbook, arrivals: Arrivals, folder: Path, model: Path, com
         ("skip", book.skip, "batch_skipped"),
         ("stop", book.stop, "job_stopped"),
     ]
-    took: dict[str, list[float]] = {name: [] for name, _, _ in turns} | {"resume": []}
+    took: dict[str, list[float]] = {name: [] for name in ("skip", "snapshot", "pause", "stop", "resume")}
     for number in range(commands):
         name, command, answer = turns[number % len(turns)]
         arrivals.forget()

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.test_cli import Terminal
+from terminal import Terminal
 from tiny_model import make_tiny_model
 
 from guessbook.clients.client import Guessbook
+from guessbook.clients.errors import Unreachable
 from guessbook.proto.events_pb2 import Event
 from guessbook.proto.history_pb2 import JOB_STATE_COMPLETED, JOB_STATE_FAILED, JOB_STATE_QUEUED, Job
 from guessbook.store.home import Home
@@ -165,8 +166,6 @@ def _server_killed(night: Night) -> None:
 
 
 def _answers(night: Night) -> bool:
-    from guessbook.clients.errors import Unreachable
-
     try:
         return bool(night.book.status().home)
     except Unreachable:

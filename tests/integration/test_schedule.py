@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from integration.test_cli import Terminal
 from integration.test_daemon import bodies, job, steps, until
 from made_events import write_questions
 from server_process import ServerProcess
+from terminal import Terminal
 from tiny_model import make_tiny_model
 from trainer_thread import Working, submit
 
