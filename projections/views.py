@@ -52,6 +52,9 @@ def run(book: Book, identity: str) -> Run | None:
     view = summary(found)
     owner = book.jobs.jobs.get(view.job)
     view.state = owner.state if owner else JobState.JOB_STATE_UNSPECIFIED
+    if owner and owner.config.per_device_train_batch_size:  # it may have been halved since the run started
+        view.config.per_device_train_batch_size = owner.config.per_device_train_batch_size
+        view.config.gradient_accumulation_steps = owner.config.gradient_accumulation_steps
     view.version = book.versions.name_of_run.get(view.id, "")
     dataset = book.datasets.by_sha256.get(view.dataset)
     view.name = (owner.name if owner else "") or (dataset.name if dataset else "")

@@ -70,7 +70,7 @@ class Submission:
             event = datasets.reject(request.name, request.dataset, file.dataset)
             await self._live.append(Append([event], actor))
             return answer
-        asked = version_rules.start_from(self._live.book, request.config, self._versions)
+        asked = version_rules.start_from(self._live.book, request.config, self._versions, self._default_model())
         trainers = self._live.book.jobs.trainers.values()
         config = config_rules.complete(asked, self._default_model(), trainers)
         config_rules.check_needs(config, request.needs)
@@ -81,6 +81,8 @@ class Submission:
             return inbox.queued(book, queued, received) if received else queued
 
         decision, _ = await self._live.decide(actor, queue)
+        if config.from_version and not request.config.from_version:
+            answer.report += f"\nIt starts from {config.from_version}, the latest version; `--from base` would start from the base model."
         answer.report += f"\n{decision.message}"
         answer.job.MergeFrom(views.job(self._live.book, decision.job) or Job())
         return answer

@@ -83,6 +83,7 @@ def config(model: str) -> events_pb2.TrainingConfig:
     """55 optimizer steps of 6 examples: each of the 36 is seen about nine times."""
     return events_pb2.TrainingConfig(
         base_model=model,
+        from_version="base",  # a second demo shows the same as the first
         dtype="float32",
         lora_r=16,
         learning_rate=5e-4,

@@ -17,7 +17,12 @@ SNAPSHOTS, ELSEWHERE = "Snapshots and checkpoints", "Elsewhere"
 # Field, its type, where it stands in the help, what it means.
 _OPTIONS: tuple[tuple[str, Any, str, str], ...] = (
     ("base_model", str, MODEL, "A Hugging Face id, a local folder or a .gguf file."),
-    ("from_version", str, MODEL, "Train this version's adapter on: its name, its number or latest."),
+    (
+        "from_version",
+        str,
+        MODEL,
+        "Train this version on: its name, its number, latest (the default), or base for none.",
+    ),
     ("dtype", str, MODEL, "float32 or bfloat16."),
     ("load_in_4bit", bool, MODEL, "The base's weights in 4 bits (NF4); needs a GPU and bitsandbytes."),
     ("max_length", int, MODEL, "Tokens per example; the rest is cut."),

@@ -14,6 +14,7 @@ from guessbook.projections.names import job_state
 from guessbook.proto.events_pb2 import PRIORITY_NORMAL, Priority
 from guessbook.proto.history_pb2 import (
     JOB_STATE_ACTIVE,
+    JOB_STATE_CANCELLED,
     JOB_STATE_COMPLETED,
     JOB_STATE_FAILED,
     JOB_STATE_INTERRUPTED,
@@ -24,7 +25,7 @@ from guessbook.proto.history_pb2 import (
 
 MOST = 50  # rows of unfinished jobs
 RECENT = 5  # rows of finished ones
-FINISHED = (JOB_STATE_COMPLETED, JOB_STATE_FAILED)
+FINISHED = (JOB_STATE_COMPLETED, JOB_STATE_FAILED, JOB_STATE_CANCELLED)
 
 
 def layout() -> Component:

@@ -3,6 +3,7 @@
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.report.material import Material
 from guessbook.proto.history_pb2 import (
+    JOB_STATE_CANCELLED,
     JOB_STATE_COMPLETED,
     JOB_STATE_FAILED,
     JOB_STATE_INTERRUPTED,
@@ -52,6 +53,8 @@ def _state(run: Run) -> str:
     """What a finished run need not say."""
     if run.state == JOB_STATE_FAILED:
         return "It failed before its end."
+    if run.state == JOB_STATE_CANCELLED:
+        return "It was cancelled before its end."
     if run.state == JOB_STATE_PAUSED:
         return "It is paused."
     if run.state == JOB_STATE_INTERRUPTED:

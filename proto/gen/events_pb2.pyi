@@ -557,7 +557,7 @@ class TrainingConfig(_message.Message):
     learned_loss: _builtins.float
     """nats; under it an example without an exact form (plain text) is learned"""
     from_version: _builtins.str
-    """start from this version instead of the base model alone: its adapter is trained on; empty: from the base model"""
+    """start from this version instead of the base model alone: its adapter is trained on; in a request, empty: the latest, if it is of this base model, and "base": none"""
     load_in_4bit: _builtins.bool
     """the base's weights quantised (bitsandbytes, NF4); needs a GPU"""
     auto_find_batch_size: _builtins.bool
@@ -2226,6 +2226,7 @@ class BackupCreated(_message.Message):
     SECONDS_FIELD_NUMBER: _builtins.int
     OFFSITE_FIELD_NUMBER: _builtins.int
     ENCRYPTED_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
     place: _builtins.str
     kind: _builtins.str
     head: _builtins.int
@@ -2238,6 +2239,10 @@ class BackupCreated(_message.Message):
     seconds: _builtins.float
     offsite: _builtins.bool
     encrypted: _builtins.bool
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """artifacts (SHA-256) that the log refers to and that are not in it: they were not whole anywhere"""
+
     def __init__(
         self,
         *,
@@ -2251,10 +2256,11 @@ class BackupCreated(_message.Message):
         seconds: _builtins.float = ...,
         offsite: _builtins.bool = ...,
         encrypted: _builtins.bool = ...,
+        missing: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "chain_hash", b"chain_hash", "encrypted", b"encrypted", "files", b"files", "head", b"head", "kind", b"kind", "new_bytes", b"new_bytes", "offsite", b"offsite", "place", b"place", "seconds", b"seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "chain_hash", b"chain_hash", "encrypted", b"encrypted", "files", b"files", "head", b"head", "kind", b"kind", "missing", b"missing", "new_bytes", b"new_bytes", "offsite", b"offsite", "place", b"place", "seconds", b"seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2348,6 +2354,7 @@ class DrillCompleted(_message.Message):
     VERSIONS_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
+    AT_US_FIELD_NUMBER: _builtins.int
     place: _builtins.str
     ok: _builtins.bool
     head: _builtins.int
@@ -2355,6 +2362,7 @@ class DrillCompleted(_message.Message):
     versions: _builtins.int
     problem: _builtins.str
     seconds: _builtins.float
+    at_us: _builtins.int
     def __init__(
         self,
         *,
@@ -2365,10 +2373,11 @@ class DrillCompleted(_message.Message):
         versions: _builtins.int = ...,
         problem: _builtins.str = ...,
         seconds: _builtins.float = ...,
+        at_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain_hash", b"chain_hash", "head", b"head", "ok", b"ok", "place", b"place", "problem", b"problem", "seconds", b"seconds", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "chain_hash", b"chain_hash", "head", b"head", "ok", b"ok", "place", b"place", "problem", b"problem", "seconds", b"seconds", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

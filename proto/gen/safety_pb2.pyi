@@ -385,6 +385,7 @@ class Backup(_message.Message):
     PRUNED_AT_US_FIELD_NUMBER: _builtins.int
     OPERATION_FIELD_NUMBER: _builtins.int
     DRILLED_AT_US_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: _builtins.str
     place: _builtins.str
@@ -406,6 +407,10 @@ class Backup(_message.Message):
     operation: _builtins.str
     """that it was made for"""
     drilled_at_us: _builtins.int
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """artifacts (SHA-256) that are not in it, since they were not whole in the data folder"""
+
     def __init__(
         self,
         *,
@@ -426,10 +431,11 @@ class Backup(_message.Message):
         pruned_at_us: _builtins.int = ...,
         operation: _builtins.str = ...,
         drilled_at_us: _builtins.int = ...,
+        missing: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "chain_hash", b"chain_hash", "created_at_us", b"created_at_us", "drilled_at_us", b"drilled_at_us", "encrypted", b"encrypted", "files", b"files", "head", b"head", "id", b"id", "kind", b"kind", "new_bytes", b"new_bytes", "offsite", b"offsite", "operation", b"operation", "place", b"place", "problem", b"problem", "pruned_at_us", b"pruned_at_us", "sound", b"sound", "verified_at_us", b"verified_at_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "chain_hash", b"chain_hash", "created_at_us", b"created_at_us", "drilled_at_us", b"drilled_at_us", "encrypted", b"encrypted", "files", b"files", "head", b"head", "id", b"id", "kind", b"kind", "missing", b"missing", "new_bytes", b"new_bytes", "offsite", b"offsite", "operation", b"operation", "place", b"place", "problem", b"problem", "pruned_at_us", b"pruned_at_us", "sound", b"sound", "verified_at_us", b"verified_at_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -12,13 +12,14 @@ from guessbook.server.decide.rejection import Invalid, Refused
 
 NOTE_LIMIT = 100_000  # characters
 NAME_LIMIT = 200
+BASE = "base"  # in place of a version: from the base model alone
 LORA = ("lora_r", "lora_alpha")  # what the shape of an adapter depends on, and its scale
 
 Decide = Callable[[Book], Decision]
 
 
 def restore(book: Book, name: str) -> Decision:
-    """Takes a version out of the trash. Raises Missing, Refused."""
+    """Takes a version out of the trash, unless the merged version that it was trained on is there too. Raises Missing, Refused."""
     version = version_named(book, name)
     if not version.deleted_at_us:
         return Decision("", f"{version.name} is not in the trash; nothing was changed.")
@@ -26,6 +27,17 @@ def restore(book: Book, name: str) -> Decision:
         raise Refused(
             f"the term of {version.name} in the trash is over and its files are gone",
             "A backup from before has them: guessbook backup list",
+        )
+    base = book.versions.merged_base(version)
+    if base and base.purged:
+        raise Refused(
+            f"{version.name} was trained on {base.name}, whose files are gone",
+            "A backup from before has them: guessbook backup list",
+        )
+    if base and base.deleted_at_us:
+        raise Refused(
+            f"{version.name} was trained on {base.name}, which is in the trash too",
+            f"Take that out first: guessbook restore {base.name}",
         )
     event = Event(subject=f"version/{version.name}", version_restored=VersionRestored())
     return Decision("", f"{version.name} is back.", [event])
@@ -42,15 +54,19 @@ def note(book: Book, name: str, text: str) -> Decision:
     return Decision("", f"The note on {version.name} is written.", [event])
 
 
-def start_from(book: Book, asked: TrainingConfig, folders: Path) -> TrainingConfig:
-    """The config of a job that starts from a version, with what the version decides filled in; one that doesn't is as it was asked.
+def start_from(book: Book, asked: TrainingConfig, folders: Path, default_model: str = "") -> TrainingConfig:
+    """The config of a job with what it starts from filled in: the version it names, else the latest one that it can go on from, else the base model alone.
 
     An adapter goes on with its own base model and LoRA settings, a merged model is the base model itself: its folder lies in `folders`. Raises Missing,
     Refused, Invalid.
     """
-    if not asked.from_version:
-        return asked
-    version = version_named(book, asked.from_version)
+    name = asked.from_version or _latest_for(book, asked, default_model)
+    if name in ("", BASE):
+        config = TrainingConfig()
+        config.CopyFrom(asked)
+        config.ClearField("from_version")
+        return config
+    version = version_named(book, name)
     if version.deleted_at_us:
         raise Refused(f"{version.name} is in the trash", f"Take it out first: guessbook restore {version.name}")
     config = TrainingConfig()
@@ -68,6 +84,21 @@ def start_from(book: Book, asked: TrainingConfig, folders: Path) -> TrainingConf
         raise Invalid(f"{version.name} trained {told}", "Leave lora_target_modules out: the version decides it.")
     config.lora_target_modules[:] = targets
     return config
+
+
+def _latest_for(book: Book, asked: TrainingConfig, default_model: str) -> str:
+    """The latest version, if it descends from the model that the job trains, and nothing that the job asks for contradicts it."""
+    latest = eldest = book.versions.get(book.versions.latest)
+    while eldest and eldest.parent:
+        eldest = book.versions.get(eldest.parent)
+    if not latest or not eldest or latest.deleted_at_us or (asked.base_model or default_model) != eldest.base_model:
+        return ""
+    if latest.HasField("consolidation"):
+        return latest.name
+    run = book.runs.by_id.get(latest.run)
+    before = run.run.config if run else TrainingConfig()
+    given = {field.name: value for field, value in asked.ListFields() if field.name in (*LORA, "lora_target_modules")}
+    return "" if any(getattr(before, name) != value for name, value in given.items()) else latest.name
 
 
 def _with(config: TrainingConfig, version: str, **decided: Any) -> TrainingConfig:

@@ -66,6 +66,16 @@ def test_an_adapter_is_trained_on_and_a_merged_model_is_a_base(
     assert Path(fourth.base_model) == server.home.versions / fourth.parent
 
 
+def test_a_job_goes_on_from_the_latest_version_unless_it_says_otherwise(
+    server: ServerProcess, book: Guessbook, model_folder: Path
+) -> None:
+    first = trained(server, book, model_folder, max_steps=1)
+    assert trained(server, book, model_folder, max_steps=1).parent == first.name
+    alone = trained(server, book, model_folder, max_steps=1, from_version="base")
+    assert alone.parent == ""
+    assert trained(server, book, model_folder, max_steps=1, lora_r=3).parent == "", "another shape of adapter"
+
+
 @pytest.mark.parametrize(
     ("config", "error", "told"),
     [
