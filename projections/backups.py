@@ -10,7 +10,10 @@ from guessbook.proto.events_pb2 import Event
 from guessbook.proto.safety_pb2 import Backup, Coverage, Place
 
 SUBJECT = "backup/"
-FRESH_US = 3 * 24 * 3600 * 1_000_000  # one is made every day
+HOUR_US = 3600 * 1_000_000
+FRESH_US = 3 * 24 * HOUR_US  # one is made every day
+AHEAD_US = HOUR_US  # what was made this much later than now was made while the clock was ahead
+TOLD = 3  # files that are named in a sentence
 COPIES, PLACES = 3, 2  # the book itself is a copy, and the data folder a place
 
 
@@ -54,10 +57,18 @@ def coverage(backups: Iterable[Backup], places: Sequence[Place], now_us: int) ->
     """How much of 3-2-1 is met: three copies, in two locations, one of them elsewhere. The book in use counts as a copy.
 
     `backups`: those that are sound; one place counts as one copy, however many backups it holds. The first of `places` is in the data folder, so it is a
-    copy but no other location. A copy older than FRESH_US at the time that is asked about counts no more.
+    copy but no other location. A copy older than FRESH_US at the time that is asked about counts no more, one from later than that time not at all, and neither
+    does one that lacks files.
     """
     known = {place.name: place for place in places}
-    good = {backup.place for backup in backups if backup.place in known and backup.created_at_us > now_us - FRESH_US}
+    fresh = [
+        backup
+        for backup in backups
+        if backup.place in known and now_us - FRESH_US < backup.created_at_us <= now_us + AHEAD_US
+    ]
+    newest = {backup.place: backup for backup in sorted(fresh, key=lambda backup: backup.head)}
+    good = {backup.place for backup in newest.values() if not backup.missing}
+    missing = {name for backup in newest.values() for name in backup.missing}
     copies = 1 + len(good)
     offsite = any(known[name].offsite for name in good)
     view = Coverage(copies=copies, places=1 + len(good - {places[0].name}), offsite=offsite)
@@ -65,9 +76,19 @@ def coverage(backups: Iterable[Backup], places: Sequence[Place], now_us: int) ->
     told = [f"{copies} of {COPIES} copies", f"{view.places} location{'s' * (view.places > 1)}"]
     told.append("1 offsite" if offsite else "no offsite")
     view.sentence = f"3-2-1: {', '.join(told)}"
-    if not view.met:
+    if missing:
+        view.advice = _restoring(sorted(missing), sorted(set(newest) - good))
+    elif not view.met:
         view.advice = _advice(known, good, copies, offsite)
     return view
+
+
+def _restoring(missing: Sequence[str], places: Sequence[str]) -> str:
+    named = ", ".join(missing[:TOLD]) + (f" and {len(missing) - TOLD} more" if len(missing) > TOLD else "")
+    return (
+        f"The newest backup at {', '.join(places)} lacks what is not whole in the data folder: {named}. "
+        "Restore an earlier backup that has it and copy it from its artifacts/ to the same path here."
+    )
 
 
 def _advice(known: dict[str, Place], good: set[str], copies: int, offsite: bool) -> str:
@@ -100,6 +121,7 @@ def _created(state: Backups, event: Event, body: events.BackupCreated) -> None:
         new_bytes=body.new_bytes,
         offsite=body.offsite,
         encrypted=body.encrypted,
+        missing=body.missing,
         operation=started.operation if started else "",
     )
 
@@ -134,7 +156,7 @@ def _pruned(state: Backups, event: Event, body: events.BackupPruned) -> None:
 
 def _drilled(state: Backups, event: Event, body: events.DrillCompleted) -> None:
     backup = _changed(state, event, body.place)
-    backup.drilled_at_us = event.recorded_at_us
+    backup.drilled_at_us = body.at_us or event.recorded_at_us
     backup.sound, backup.problem = body.ok, body.problem
 
 

@@ -25,7 +25,7 @@ from guessbook.proto.events_pb2 import (
 from guessbook.server.decide.jobs import Decision
 from guessbook.server.decide.rejection import Invalid, Missing, Refused
 from guessbook.server.guarded import CannotGoOn
-from guessbook.server.live_book import LiveBook
+from guessbook.server.live_book import LiveBook, now_us
 from guessbook.store import config as config_file
 from guessbook.store.home import Home
 
@@ -63,8 +63,13 @@ class Backups:
             ),
         ]
 
-    async def create(self, actor: str, kind: str, place: str = "", operation: str = "") -> safety_pb2.BackupResponse:
-        """A backup at a place, or at every one, made and read back. What failed is in `problems`, and in the log."""
+    async def create(
+        self, actor: str, kind: str, place: str = "", operation: str = "", *, skip_missing: bool = False
+    ) -> safety_pb2.BackupResponse:
+        """A backup at a place, or at every one, made and read back. What failed is in `problems`, and in the log.
+
+        `skip_missing`: files that are nowhere whole don't make it fail, but are named in it.
+        """
         chosen = [one for one in self.places() if place in ("", one.name)]
         if not chosen:
             raise Missing(f"there is no place {place!r}", f"There are {', '.join(one.name for one in self.places())}.")
@@ -73,7 +78,12 @@ class Backups:
             started = BackupStarted(kind=kind, places=[one.name for one in chosen], operation=operation)
             await self._record(actor, identity, operation, backup_started=started)
             for one in chosen:
-                await self._make(actor, identity, kind, one, operation)
+                words = ["--kind", kind, "--id", identity, "--actor", actor, *["--skip-missing"] * skip_missing]
+                told = await self._run("create", one, *words)
+                if error := _problem(told):
+                    await self._fail(actor, identity, one, error, told.get("hint", ""))
+                else:
+                    await self._made(actor, identity, one, told, operation)
         return self._answer(identity, chosen)
 
     async def back_up(self, kind: str, operation: str) -> tuple[str, Sequence[str]]:
@@ -86,7 +96,8 @@ class Backups:
         if answer.problems:
             raise CannotGoOn(
                 f"the backup before it could not be made or verified: {'; '.join(answer.problems)}",
-                "Remove the cause, or take the place out of config.yaml, and ask again.",
+                "Remove the cause, or take the place out of config.yaml, and ask again. A file that is not whole any more may be whole in an earlier backup; "
+                "`guessbook backup create --place FOLDER --skip-missing` makes a backup of all the rest.",
             )
         return answer.id, [one.place for one in answer.backups]
 
@@ -124,6 +135,7 @@ class Backups:
                     chain_hash=bytes.fromhex(told.get("chain_hash", "")),
                     problem=error,
                     seconds=told["seconds"],
+                    at_us=now_us(),
                 )
                 await self._record(actor, backup.id, "", drill_completed=done)
         answer = self._answer(chosen[0][0].id, [one for _, one in chosen])
@@ -169,19 +181,12 @@ class Backups:
         told = []
         for one in self.places():
             there = [backup for backup in self._live.book.backups.sound() if backup.place == one.name]
-            for backup in sorted(there, key=lambda backup: backup.created_at_us)[-1:]:
+            for backup in sorted(there, key=lambda backup: backup.head)[-1:]:
                 answer = await self.verify("server", backup.id, one.name)
                 if answer.problems:
                     raise CannotGoOn("; ".join(answer.problems), "Make a new backup: guessbook backup create")
                 told.append(f"{backup.id} at {one.name}")
         return f"read back whole: {', '.join(told)}"
-
-    async def _make(self, actor: str, identity: str, kind: str, place: safety_pb2.Place, operation: str) -> None:
-        told = await self._run("create", place, "--kind", kind, "--id", identity, "--actor", actor)
-        if error := _problem(told):
-            await self._fail(actor, identity, place, error, told.get("hint", ""))
-        else:
-            await self._made(actor, identity, place, told, operation)
 
     async def _made(
         self, actor: str, identity: str, place: safety_pb2.Place, told: dict[str, Any], operation: str
@@ -198,7 +203,10 @@ class Backups:
             seconds=told["seconds"],
             offsite=place.offsite,
             encrypted=place.encrypted,
+            missing=told["missing"],
         )
+        if created.missing:
+            _log.warning("not in the backup %s at %s, since nowhere whole: %s", identity, place.name, created.missing)
         await self._record(actor, identity, operation, backup_created=created)
         told = await self._run("verify", place, identity)
         if error := _problem(told):
@@ -214,10 +222,11 @@ class Backups:
     def _places_of(self, name: str, place: str) -> list[tuple[safety_pb2.Backup, safety_pb2.Place]]:
         """The backup that is meant, at each place that has it."""
         known = {one.name: one for one in self.places()}
-        there = [backup for backup in self._live.book.backups.by_place.values() if not backup.pruned_at_us]
+        known_backups = self._live.book.backups.by_place.values()
+        there = [one for one in known_backups if not one.pruned_at_us and place in ("", one.place)]
         if name == "latest" and there:
-            name = max(there, key=lambda backup: backup.created_at_us).id
-        found = [backup for backup in there if name and backup.id.startswith(name) and place in ("", backup.place)]
+            name = max(there, key=lambda backup: backup.head).id  # their times may be those of a clock that was ahead
+        found = [backup for backup in there if name and backup.id.startswith(name)]
         if len({backup.id for backup in found}) > 1:
             raise Invalid(f"{len(found)} backups begin with {name}", "Give more of the id.")
         reachable = [(backup, known[backup.place]) for backup in found if backup.place in known]
@@ -258,7 +267,7 @@ class Backups:
             "-m",
             "guessbook.store.backup_process",
             task,
-            *([str(self._home.root)] if task == "create" else []),
+            *([str(self._home.root)] if task in ("create", "remove") else []),
             *([str(self._home.backups)] if place.name == config_file.LOCAL else [f"{self._home.config}#{place.name}"]),
             *words,
             stdin=asyncio.subprocess.DEVNULL,

@@ -36,7 +36,8 @@ class Upkeep:
         self._artifacts = artifacts
         self._guarded = guarded
         self._tidied = False
-        self._drill_from_us = 0  # not before: one that could not be done is not tried each minute
+        # place -> not before: what could not be done there is not tried each minute
+        self._drill_from_us: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
 
     def watch(self) -> None:
@@ -55,16 +56,27 @@ class Upkeep:
         if not self._tidied:
             await self._tidy(now)
             self._tidied = True
-        if upkeep.backup_due(self._live.book, config.backup, now):
-            await self._backups.create(ACTOR, upkeep.DAILY)
+        if due := upkeep.backups_due(self._live.book, config.backup, now):
+            await self._back_up(due)
             await self._tidy(now)
             await self._prune(config, now)
-        if now >= self._drill_from_us and (chosen := upkeep.drill_due(self._live.book, config.backup, now)):
-            answer = await self._backups.drill(ACTOR, chosen.id, chosen.place)
-            self._drill_from_us = now + DAY_US if answer.problems else 0
+        await self._drill(config, now)
         await self._live.decide(ACTOR, lambda book: Decision("", "", upkeep.purges(book, now)))
         for file in list(upkeep.garbage(self._live.book)):
             await asyncio.to_thread(self._artifacts.remove, file.sha256)
+
+    async def _back_up(self, due: list[str]) -> None:
+        """One backup at all places; what has to be tried again is one of its own."""
+        everywhere = len(due) == len(self._backups.places())
+        for place in [""] if everywhere else due:
+            # One rotten file must not be the end of all backups. Before a guarded operation it is.
+            await self._backups.create(ACTOR, upkeep.DAILY, place, skip_missing=True)
+
+    async def _drill(self, config: config_file.Config, now: int) -> None:
+        waiting = [place for place, from_us in self._drill_from_us.items() if now < from_us]
+        if chosen := upkeep.drill_due(self._live.book, config.backup, now, waiting):
+            answer = await self._backups.drill(ACTOR, chosen.id, chosen.place)
+            self._drill_from_us[chosen.place] = now + DAY_US if answer.problems else 0
 
     async def _tidy(self, now: int) -> None:
         await self._backups.adopt(ACTOR)

@@ -1,7 +1,7 @@
 """Backups: a copy of the log, of every artifact that it refers to, and of the settings, at a place. Made beside a running server or without one.
 
 The log only grows, so what was read of it up to one position belongs together: no long transaction is needed, and nobody is held up. What the place has
-already isn't sent again, and each object is read back before it counts. Knows no gRPC and no kinds of places.
+already isn't sent again, and each object that is sent is read back before it counts; `verify` reads all of them. Knows no gRPC and no kinds of places.
 
 Secrets stay behind: neither tokens nor private keys are copied. config.yaml is, as it is.
 """
@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from guessbook.store.manifest import Copied, Manifest, Segment
 from guessbook.store.place import ID_TIME, BackupFailed, DamagedBackup, Place
 from guessbook.store.reader import LogReader
 
+CLOCK = timedelta(hours=1)  # what was made this much later than now was made while the clock was ahead
 _ARTIFACTS = "artifacts/"
 
 Say = Callable[[str], None]
@@ -32,6 +33,14 @@ Say = Callable[[str], None]
 
 class NoSuchBackup(LookupError):
     """The place has no backup of that id."""
+
+
+class SeveralBackups(LookupError):
+    """More than one is meant."""
+
+
+class NotWhole(BackupFailed):
+    """A file that the log refers to is not whole in the data folder, and the place has no copy of it."""
 
 
 def create(
@@ -47,15 +56,17 @@ def create(
 ) -> Manifest:
     """Makes a backup that is durable and was read back when this returns. Raises BackupFailed: then there is none, and the earlier ones are as they were.
 
-    `identity`: its id; else one that tells the time. `skip_missing`: artifacts that are not whole in the data folder are named in the manifest, instead of failing.
+    `identity`: its id; else one that tells the time. `skip_missing`: artifacts that are whole neither in the data folder nor at the place are named in the
+    manifest, instead of failing with NotWhole.
     """
     began = datetime.now(UTC)
+    place.require_same_key()
     writing = _Writing(place, identity or began.strftime(ID_TIME), say)
     place.clean()
     # Before the log is opened: so no checkpoint is of more than the log that is copied.
     settings = [writing.file(home.root, path) for path in _settings(home)]
     with _readable(home.log) as reader:
-        base = _newest_of(place, reader.origin, say)
+        base = _base(place, reader, say)
         last = reader.last_frame()
         segments, refers = writing.log(reader, _reusable(reader, base.segments if base else []))
         log_id, origin, genesis = reader.log_id, reader.origin, reader.genesis_hash
@@ -92,20 +103,44 @@ def backups(place: Place) -> Iterator[tuple[str, Manifest | DamagedBackup]]:
             yield name, damaged
 
 
-def find(place: Place, name: str) -> Manifest:
-    """The backup whose id is, or begins with, a name; "latest": the newest that is whole. Raises NoSuchBackup, BackupFailed."""
+def find(place: Place, name: str, note: Say = lambda line: None) -> Manifest:
+    """The backup whose id is, or begins with, a name. Raises NoSuchBackup, SeveralBackups, BackupFailed.
+
+    "latest": of the log that was backed up last, the one that goes furthest; `note` gets what was passed over for it. By the clock alone it would be what was
+    made while the clock was ahead, and by the position alone, after a restore, what was before it. Logs that have nothing in common are not compared.
+    """
     if name == "latest":
-        for _, found in backups(place):
-            if isinstance(found, Manifest):
-                return found
-        raise NoSuchBackup(f"there is no backup at {place.name}")
+        return _latest(place, note)
     paths = {one: path for one, path in place.manifests().items() if one.startswith(name)}
     if name in paths:
         paths = {name: paths[name]}
-    if len(paths) != 1:
-        raise NoSuchBackup(f"there are {len(paths) or 'no'} backups {name} at {place.name}")
+    if not paths:
+        raise NoSuchBackup(f"there is no backup {name} at {place.name}")
+    if len(paths) > 1:
+        raise SeveralBackups(f"{len(paths)} backups at {place.name} begin with {name}: {', '.join(paths)}")
     [path] = paths.values()
     return manifest.parse(place.read_manifest(path), f"{path} at {place.name}")
+
+
+def _latest(place: Place, note: Say) -> Manifest:
+    found = dict(backups(place))
+    whole = [one for one in found.values() if isinstance(one, Manifest)]
+    if not whole:
+        damaged = f" that can be read; {len(found)} can't" if found else ""
+        raise NoSuchBackup(f"there is no backup at {place.name}{damaged}")
+    if len({one.origin for one in whole}) > 1:
+        newest = {one.origin: one for one in reversed(whole)}.values()
+        told = ", ".join(f"{one.id} is of the log {one.log_id}, up to position {one.head}" for one in newest)
+        raise SeveralBackups(f"{place.name} has backups of {len(newest)} logs, so none is the latest: {told}")
+    now = (datetime.now(UTC) + CLOCK).isoformat(timespec="seconds")
+    last = max(whole, key=lambda one: one.created if one.created <= now else "")
+    latest = max((one for one in whole if one.log_id == last.log_id), key=lambda one: (one.head, one.id))
+    for name, one in found.items():
+        if isinstance(one, DamagedBackup) and name > latest.id:
+            note(f"the newer backup {name} can't be read and is passed over: {one}")
+    if others := {one.log_id for one in whole} - {latest.log_id}:
+        note(f"{latest.id} is of the log {latest.log_id}; passed over are backups of {', '.join(sorted(others))}")
+    return latest
 
 
 def verify(place: Place, backup: Manifest, say: Say = lambda line: None) -> list[str]:
@@ -176,24 +211,29 @@ class _Writing:
         copied = {name: self._present[name] for name in names if self._has(artifacts.place(name), name)}
         missing: list[str] = []
 
-        def copy(name: str) -> int | BackupFailed:
+        def copy(name: str) -> tuple[int, int] | NotWhole:
+            """Its bytes, and how many of them are new."""
             try:
-                return self._place.write_object(self.id, file_blocks(artifacts.path(name)), name)[1]
+                size = self._place.write_object(self.id, file_blocks(artifacts.path(name)), name)[1]
             except (MissingArtifact, DamagedArtifact) as error:
-                return BackupFailed(f"the log refers to the artifact {name}, and it is not whole: {error}")
+                kept = self._kept(name)
+                if kept is None:
+                    return NotWhole(f"the log refers to the artifact {name}, and it is not whole: {error}")
+                return kept, 0
+            return size, size
 
         lacking = [name for name in names if name not in copied]
         with ThreadPoolExecutor(self._place.at_once, thread_name_prefix="backup") as pool:
             try:
-                for name, size in zip(lacking, pool.map(copy, lacking), strict=True):
-                    if isinstance(size, int):
-                        copied[name] = size
-                        self.new_bytes += size
+                for name, done in zip(lacking, pool.map(copy, lacking), strict=True):
+                    if not isinstance(done, NotWhole):
+                        copied[name] = done[0]
+                        self.new_bytes += done[1]
                         self._say(f"copied {len(copied)} of {len(names)} artifacts")
                     elif skip_missing:
                         missing.append(name)
                     else:
-                        raise size
+                        raise done
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -203,6 +243,13 @@ class _Writing:
     def _has(self, path: Path, name: str) -> bool:
         size = self._present.get(name)
         return size is not None and (not path.exists() or path.stat().st_size == size)
+
+    def _kept(self, name: str) -> int | None:
+        """The bytes of an artifact that is whole at the place; None: it isn't. Perhaps it is the last copy that there is, so it goes on being named."""
+        try:
+            return sum(len(block) for block in self._place.read_object(name))
+        except DamagedBackup:
+            return None
 
 
 def _settings(home: Home) -> list[Path]:
@@ -222,31 +269,31 @@ def _named(base: Manifest | None) -> dict[str, bool]:
     return dict.fromkeys([*copied, *base.missing], True)
 
 
-def _newest_of(place: Place, origin: str, say: Say) -> Manifest | None:
-    """The newest backup of logs that began as this one did."""
+def _base(place: Place, reader: LogReader, say: Say) -> Manifest | None:
+    """The newest backup of which the whole log is the beginning of this one.
+
+    Not one that only shares the first segments, as after a restore: which files it names depends on what came later in it, a purge say.
+    """
     for name, found in backups(place):
         if isinstance(found, DamagedBackup):
             say(f"the backup {name} is passed over: {found}")
-        elif found.origin == origin:
+        elif found.origin == reader.origin and found.head <= _head(reader) and _agrees(reader, found):
             return found
     return None
 
 
-def _reusable(reader: LogReader, segments: Sequence[Segment]) -> list[Segment]:
-    """The segments of an earlier backup that are this log's too. One that isn't full is left out, unless the log ends with it."""
+def _head(reader: LogReader) -> int:
     last = reader.last_frame()
-    head = last.last_position if last else 0
-    fitting = [one for one in segments if one.last <= head]
-    while fitting and not _agrees(reader, fitting[-1]):
-        fitting.pop()  # a restored log is another one behind its head
-    if (
-        fitting
-        and fitting[-1].size < segment.BYTES
-        and fitting[-1].last < head
-        and _is_there(reader, fitting[-1].first)
-    ):
-        fitting.pop()
-    return fitting
+    return last.last_position if last else 0
+
+
+def _reusable(reader: LogReader, segments: Sequence[Segment]) -> Sequence[Segment]:
+    """The segments of the base that need not be read. One that isn't full does, unless the log ends with it."""
+    if not segments:
+        return segments
+    last = segments[-1]
+    grows = last.size < segment.BYTES and last.last < _head(reader) and _is_there(reader, last.first)
+    return segments[:-1] if grows else segments
 
 
 def _is_there(reader: LogReader, position: int) -> bool:
@@ -258,9 +305,13 @@ def _is_there(reader: LogReader, position: int) -> bool:
     return True
 
 
-def _agrees(reader: LogReader, one: Segment) -> bool:
-    found = next(reader.frames(one.last), None)
-    return found is not None and (found.last_position, found.chain_hash.hex()) == (one.last, one.chain_hash)
+def _agrees(reader: LogReader, made: Manifest) -> bool:
+    if not made.head:
+        return True
+    if not _is_there(reader, made.head):
+        return False
+    found = next(reader.frames(made.head), None)
+    return found is not None and (found.last_position, found.chain_hash.hex()) == (made.head, made.chain_hash)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ started it does. Knows what to tell whom, not how backups are made.
 """
 
 import argparse
+import fcntl
 import getpass
 import json
 import os
@@ -14,13 +15,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from guessbook.store import backup, config, prune, restore
-from guessbook.store.backup import NoSuchBackup
+from guessbook.store.backup import NoSuchBackup, NotWhole, SeveralBackups
 from guessbook.store.home import Home
 from guessbook.store.manifest import Manifest
 from guessbook.store.place import BackupFailed, BadPlace, DamagedBackup, Place
@@ -34,7 +36,15 @@ _SAFE = "Earlier backups and the data folder are as they were."
 # error -> (exit code, what is safe and what to do)
 _TABLE: dict[type[Exception], tuple[int, str]] = {
     BadPlace: (EXIT_INVALID, "Make the folder or mount its disk; for other kinds of places install what fsspec names."),
-    NoSuchBackup: (EXIT_MISSING, "`guessbook backup list PLACE` tells the ids; the first characters are enough."),
+    NoSuchBackup: (
+        EXIT_MISSING,
+        "`guessbook backup list --place PLACE` tells the ids; the first characters are enough.",
+    ),
+    SeveralBackups: (EXIT_INVALID, "Give the id of one, or as many of its first characters as tell it apart."),
+    NotWhole: (
+        EXIT_FAILED,
+        f"{_SAFE} An earlier backup may have the file: restore that one and copy the file from its artifacts/. `backup create --place FOLDER --skip-missing` does without.",
+    ),
     DamagedBackup: (
         EXIT_FAILED,
         f"{_SAFE} Use another backup. Where only this place is damaged, remove the file named above and make a new backup: what is missing is copied again.",
@@ -56,16 +66,17 @@ def _summary(made: Manifest) -> dict[str, Any]:
 
 
 def _create(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
-    made = backup.create(
-        Home(arguments.home),
-        place,
-        kind=arguments.kind,
-        reason=arguments.reason,
-        actor=arguments.actor or _user(),
-        skip_missing=arguments.skip_missing,
-        identity=arguments.id,
-        say=_say,
-    )
+    with _held(arguments.home, fcntl.LOCK_SH):
+        made = backup.create(
+            Home(arguments.home),
+            place,
+            kind=arguments.kind,
+            reason=arguments.reason,
+            actor=arguments.actor or _user(),
+            skip_missing=arguments.skip_missing,
+            identity=arguments.id,
+            say=_say,
+        )
     return _summary(made)
 
 
@@ -78,13 +89,15 @@ def _list(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
 
 
 def _verify(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
-    found = backup.find(place, arguments.id)
+    notes: list[str] = []
+    found = backup.find(place, arguments.id, notes.append)
     problems = backup.verify(place, found, _say)
-    return {**_summary(found), "ok": not problems, "problems": problems}
+    return {**_summary(found), "ok": not problems, "problems": problems, "notes": notes}
 
 
 def _restore(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
-    found = backup.find(place, arguments.id)
+    notes: list[str] = []
+    found = backup.find(place, arguments.id, notes.append)
     restored = restore.restore(
         place,
         found,
@@ -94,16 +107,40 @@ def _restore(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
         position=arguments.to_position,
         say=_say,
     )
-    return {"id": found.id, "to": str(arguments.to), **asdict(restored)}
+    notes += [f"not in the backup: the artifact {name}" for name in restored.absent]
+    notes += [f"{path} is of a restore that was killed: remove it" for path in restore.unfinished(arguments.to)]
+    return {"id": found.id, "to": str(arguments.to), **asdict(restored), "notes": notes}
 
 
 def _drill(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
-    found = backup.find(place, arguments.id)
-    return {"id": found.id, "ok": True, **asdict(restore.drill(place, found, _say))}
+    notes: list[str] = []
+    found = backup.find(place, arguments.id, notes.append)
+    drilled = restore.drill(place, found, _say)
+    notes += [f"not in the backup, as was told when it was made: the artifact {name}" for name in drilled.absent]
+    return {"id": found.id, "ok": True, **asdict(drilled), "notes": notes}
 
 
 def _remove(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
-    return {"id": arguments.id, "removed": prune.remove(place, arguments.id)}
+    with _held(arguments.home, fcntl.LOCK_EX):
+        return {"id": arguments.id, "removed": prune.remove(place, arguments.id)}
+
+
+@contextmanager
+def _held(home: Path, how: int) -> Iterator[None]:
+    """Backups of a data folder may be made beside each other, but none is removed meanwhile: it may have what one under way found at the place and doesn't copy.
+
+    The kernel lets go of it when the process ends, however that comes.
+    """
+    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(folder, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say("waiting until another backup of this data folder is made or removed")
+            fcntl.flock(folder, how)
+        yield
+    finally:
+        os.close(folder)
 
 
 _TASKS = {"remove": _remove, "create": _create, "list": _list, "verify": _verify, "restore": _restore, "drill": _drill}
@@ -144,16 +181,17 @@ def _user() -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     tasks = parser.add_subparsers(dest="task", required=True)
-    create = tasks.add_parser("create")
-    create.add_argument("home", type=Path, help="the data folder")
+    create, remove = tasks.add_parser("create"), tasks.add_parser("remove")
+    for task in (create, remove):
+        task.add_argument("home", type=Path, help="the data folder")
     create.add_argument("--id", default="", help="what to call it; else the time")
     create.add_argument("--actor", default="", help="who asked; else the user")
     create.add_argument("--kind", type=_kind, default="manual", help="what it is for; also the folder it is listed in")
     create.add_argument("--skip-missing", action="store_true", help="name what is not whole, instead of failing")
     tasks.add_parser("key").add_argument("file", type=Path)
     restoring = tasks.add_parser("restore")
-    for name, task in [("create", create), ("restore", restoring)] + [
-        (name, tasks.add_parser(name)) for name in ("list", "verify", "drill", "remove")
+    for name, task in [("create", create), ("remove", remove), ("restore", restoring)] + [
+        (name, tasks.add_parser(name)) for name in ("list", "verify", "drill")
     ]:
         task.add_argument("place", help="a folder, a URL, or PATH/config.yaml#NAME")
         if name not in ("create", "list"):

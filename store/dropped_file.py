@@ -10,13 +10,15 @@ import pwd
 import shutil
 import signal
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
 from guessbook.store.artifacts import BLOCK, Artifacts, sync_folder
+
+State = tuple[int, ...]
 
 NAME_BYTES = 200  # of the 255 that file systems take: a time and other suffixes are to fit in too
 _F_SETSIG = 10  # Linux, fcntl.h
@@ -35,9 +37,23 @@ class Stored(NamedTuple):
     owner: str
 
 
+class Text(NamedTuple):
+    content: str
+    owner: str
+
+
 def owner(path: Path) -> str:
     """The name of the account that a file belongs to, or its number. Raises OSError."""
     return _account(path.lstat().st_uid)
+
+
+def state(path: Path) -> State:
+    """What is another one as soon as somebody changes a file or puts another in its place; empty: it is gone. Raises OSError."""
+    try:
+        told = path.lstat()
+    except FileNotFoundError:
+        return ()
+    return told.st_ino, told.st_size, told.st_mtime_ns, told.st_ctime_ns
 
 
 def store(path: Path, artifacts: Artifacts, max_bytes: int) -> Stored:
@@ -54,17 +70,17 @@ def store(path: Path, artifacts: Artifacts, max_bytes: int) -> Stored:
             copy.add(block)
         if _state(file) != before or copy.size != before[0]:
             raise StillWritten(f"{path} was changed while it was read")
-        return Stored(copy.finish(), _account(os.fstat(file.fileno()).st_uid))
+        return Stored(copy.finish(), _owner(file))
 
 
-def read_text(path: Path, max_bytes: int) -> str:
+def read_text(path: Path, max_bytes: int) -> Text:
     """A small file's text. Raises Unfit."""
     with _opened(path) as file:
-        content = file.read(max_bytes + 1)
+        content, owner = file.read(max_bytes + 1), _owner(file)
     if content is None or len(content) > max_bytes:
         raise Unfit(f"it has more than {max_bytes:,} bytes")
     try:
-        return content.decode()
+        return Text(content.decode(), owner)
     except UnicodeDecodeError as error:
         raise Unfit(f"its byte {error.start + 1} is not UTF-8") from error
 
@@ -82,6 +98,17 @@ def move(source: Path, target: Path) -> None:
         _move_to_other_disk(source, target)
     sync_folder(target.parent)
     sync_folder(source.parent)
+
+
+def write(target: Path, blocks: Iterable[bytes]) -> None:
+    """A file of ours at a place where nothing is yet: there whole or not at all, durable when this returns. Raises OSError."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    copy = target.with_name(f".{target.name}.part")
+    with copy.open("wb") as file:
+        file.writelines(blocks)
+        file.flush()
+        os.fsync(file.fileno())
+    move(copy, target)
 
 
 def free_name(name: str, is_free: Callable[[str], bool]) -> str:
@@ -120,6 +147,10 @@ def _account(number: int) -> str:
         return str(number)
 
 
+def _owner(file: FileIO) -> str:
+    return _account(os.fstat(file.fileno()).st_uid)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[FileIO]:
     """A plain file, open for reading. Raises Unfit."""
@@ -132,6 +163,8 @@ def _opened(path: Path) -> Iterator[FileIO]:
             raise Unfit("it is a link; put the file itself here") from error
         if error.errno == errno.ENXIO:
             raise Unfit("it is no plain file") from error
+        if error.errno in (errno.ENOTDIR, errno.ENAMETOOLONG):
+            raise Unfit(f"there can't be a file of that name: {error.strerror}") from error
         raise
     mode = os.fstat(handle).st_mode
     if not stat.S_ISREG(mode):

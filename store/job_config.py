@@ -37,6 +37,8 @@ _UNITS: dict[str, int] = {"": 1, **{unit: 10 ** (3 * n) for n, unit in enumerate
 _UNITS |= {unit: 2 ** (10 * n) for n, unit in enumerate(("kib", "mib", "gib", "tib"), 1)}
 _shown = Repr()  # a value in a message, in short
 _shown.maxlevel = 2
+# What yaml raises besides its own: for a date that there is not, `!!bool maybe`, lists in lists without end.
+_UNREADABLE = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 _FIELDS = TrainingConfig.DESCRIPTOR.fields_by_name
 
 
@@ -87,7 +89,8 @@ def _entries(text: str) -> dict[str, tuple[int, Any]]:
     for line, given, value in _lines(text):
         key = ALIASES.get(given, given) if isinstance(given, str) else given
         if key not in (*_OPTIONS, *_NEEDS, *_FIELDS):
-            raise BadConfig(f"line {line}: {given} is unknown; {_nearest(str(given))}")
+            shown = str(given).encode(errors="backslashreplace").decode()
+            raise BadConfig(f"line {line}: {shown} is unknown; {_nearest(shown)}")
         if key in entries:
             raise BadConfig(f"line {line}: {given} says again what line {entries[key][0]} says; leave one of them out")
         if value is not None:
@@ -103,7 +106,7 @@ def _lines(text: str) -> list[tuple[int, Any, Any]]:
         entries = node.value if isinstance(node, yaml.MappingNode) else []
         build = loader.construct_object
         found = [(key.start_mark.line + 1, build(key, deep=True), build(value, deep=True)) for key, value in entries]
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # also of a date that there is not
+    except _UNREADABLE as error:
         raise BadConfig(f"it is no YAML: {error}") from error
     if node is not None and node.value and not isinstance(node, yaml.MappingNode):
         raise BadConfig("it must be a mapping of names to values, such as `lora_r: 16`")
@@ -128,7 +131,11 @@ def _listed(key: str, value: Any) -> list[Any]:
 def _text(value: Any) -> str:
     if isinstance(value, bool | float | list | dict):
         raise TypeError
-    return str(value)
+    text = str(value)
+    if "\0" in text:
+        raise ValueError
+    text.encode()  # a lone surrogate, which YAML can escape, is in no UTF-8
+    return text
 
 
 def _number(value: Any) -> float:

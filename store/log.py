@@ -379,8 +379,8 @@ def _check(append: Append) -> None:
     if size > EVENT_LIMIT and max(event.ByteSize() for event in events) > EVENT_LIMIT:
         raise TooLarge(f"an append with an event of over {EVENT_LIMIT:,} bytes")
     for subject in append.subjects:
-        if not 0 < len(subject.encode()) <= SUBJECT_LIMIT:
-            raise Malformed(f"an event's subject must have 1 to {SUBJECT_LIMIT} bytes")
+        if not 0 < len(subject.encode()) <= SUBJECT_LIMIT or "\0" in subject:
+            raise Malformed(f"an event's subject must have 1 to {SUBJECT_LIMIT} bytes, and none of them NUL")
     if any(event.position or event.recorded_at_us or event.actor for event in events):
         raise Malformed(
             "an event that gives itself a position, a recorded time or an actor; these are the log's to give"

@@ -26,7 +26,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from guessbook.store.artifacts import BLOCK, DamagedArtifact, sync_folder
 from guessbook.store.config import without_password
-from guessbook.store.sealing import NotSealed, Sealer, plain_size
+from guessbook.store.sealing import MAGIC, NotSealed, Sealer, plain_size
 
 AT_ONCE = 8  # files that are copied at the same time: their fsyncs share the disk's. Each takes a block of memory
 LEFT_BEHIND = timedelta(days=2)  # a backup that takes longer isn't under way any more
@@ -68,6 +68,21 @@ class Place:
         self._made: set[str] = set()  # folders that were written to since the last sync
         if not self._there():
             raise BadPlace(f"there is no folder or bucket {self._root} ({self.name})")
+
+    def require_same_key(self) -> None:
+        """Raises BackupFailed where the backups that are there are not encrypted as this place writes them. Objects have the same names either way, so a backup of
+        one kind would put those of the other aside as damaged.
+        """
+        paths = [*self.manifests().values()][::-1]
+        for path in paths:
+            with self._failing(path):
+                head = self._files.cat_file(path, 0, len(MAGIC))
+            if head == MAGIC and not self._sealer:
+                raise self._other("encrypted backups, and no key_file is named")
+            if head.startswith(b"{") and self._sealer:
+                raise self._other("backups that are not encrypted, and a key_file is named")
+        if self._sealer and paths and not any(self._opens(path) for path in paths):
+            raise self._other("backups that were encrypted with another key, or are damaged")
 
     def objects(self) -> dict[str, int]:
         """The SHA-256 (hex) of each object that is there, and its bytes. Their content isn't looked at."""
@@ -212,6 +227,16 @@ class Place:
                 yield block
         if digest.hexdigest() != sha256:
             raise DamagedBackup(f"{path} at {self.name} has SHA-256 {digest.hexdigest()}: its bytes were changed")
+
+    def _other(self, held: str) -> BackupFailed:
+        return BackupFailed(f"{self.name} holds {held}: name another folder for these backups; nothing was changed")
+
+    def _opens(self, path: str) -> bool:
+        try:
+            self.read_manifest(path)
+        except DamagedBackup:
+            return False
+        return True
 
     def _opened(self, blocks: Iterable[bytes], path: str) -> Iterator[bytes]:
         """What was written, before it was encrypted."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from guessbook.proto.events_pb2 import Event, LogRestored
@@ -30,6 +31,7 @@ from guessbook.store.producers import Producers, batch_of
 from guessbook.store.verify import verify
 
 DRILL = "guessbook-drill-"  # how the folder of a drill begins, among the temporary files
+_MAKING = ".restoring"
 
 Say = Callable[[str], None]
 
@@ -52,6 +54,7 @@ class Restored:
     chain_hash: str  # hex
     files: int
     seconds: float
+    absent: tuple[str, ...]  # artifacts (SHA-256) that the log refers to and that the backup doesn't have
 
 
 def restore(
@@ -71,12 +74,13 @@ def restore(
     began = time.monotonic()
     _refuse(to)
     to.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=f"{to.name}-", suffix=".restoring", dir=to.parent))
+    making = Path(tempfile.mkdtemp(prefix=f"{to.name}-", suffix=_MAKING, dir=to.parent))
     try:
         home = Home(making)
         _write_files(place, backup, home, say)
         with _checked():
-            head, chain_hash = _restore_log(place, backup, home, position, say)
+            tables = _restore_log(place, backup, home, position, say)
+            head, chain_hash = tables.head, tables.chain_hash
             log_id = _record(home.log, backup, f"{backup.id} at {place.name}", head, chain_hash, actor, reason)
             say("checking the restored log")
             verdict = verify(home.log)
@@ -88,7 +92,15 @@ def restore(
     except BaseException:
         shutil.rmtree(making)
         raise
-    return Restored(log_id, backup.log_id, head, chain_hash.hex(), len(backup.files), time.monotonic() - began)
+    there = {file.sha256 for file in backup.files}
+    absent = tuple(sorted(name for name, needed in tables.refers.items() if needed and name not in there))
+    took = time.monotonic() - began
+    return Restored(log_id, backup.log_id, head, chain_hash.hex(), len(backup.files), took, absent)
+
+
+def unfinished(to: Path) -> list[Path]:
+    """The folders beside it of other restores to there: they are under way, or were killed."""
+    return sorted(to.parent.glob(f"{escape(to.name)}-*{_MAKING}"))
 
 
 def drill(place: Place, backup: Manifest, say: Say = lambda line: None) -> Restored:
@@ -101,6 +113,8 @@ def drill(place: Place, backup: Manifest, say: Say = lambda line: None) -> Resto
         restored = restore(place, backup, Path(folder) / "data", actor="drill", say=say)
         if (restored.head, restored.chain_hash) != (backup.head, backup.chain_hash):
             raise RestoreFailed(f"the restored log ends at {restored.head}, and the backup's at {backup.head}")
+        if lacking := set(restored.absent) - set(backup.missing):
+            raise RestoreFailed(f"the log refers to files that the backup doesn't have: {', '.join(sorted(lacking))}")
         artifacts = Artifacts(Home(Path(folder) / "data").artifacts)
         for file in backup.files:
             if file.path.startswith("artifacts/"):
@@ -146,8 +160,8 @@ def _write_file(place: Place, file: Copied, home: Home) -> None:
         raise DamagedBackup(f"{file.path} has {path.stat().st_size} bytes, and the manifest says {file.size}")
 
 
-def _restore_log(place: Place, backup: Manifest, home: Home, position: int | None, say: Say) -> tuple[int, bytes]:
-    """The head and chain hash of the restored log."""
+def _restore_log(place: Place, backup: Manifest, home: Home, position: int | None, say: Say) -> "_Tables":
+    """What the restored log has."""
     end = backup.head if position is None else position
     # From the clock: neither this log nor another one restored from the same backup has given such epochs.
     create(home.log, MAP_BYTES, Identity(origin=backup.origin, first_epoch=time.time_ns() // 1000))
@@ -163,12 +177,11 @@ def _restore_log(place: Place, backup: Manifest, home: Home, position: int | Non
             say(f"restored the log up to position {tables.head}")
     finally:
         environment.close()
-    head, chain_hash = tables.head, tables.chain_hash
-    if position is None and (head, chain_hash.hex()) != (backup.head, backup.chain_hash):
-        raise DamagedBackup(f"the segments end at position {head}, and the manifest says {backup.head}")
-    if not head:
+    if position is None and (tables.head, tables.chain_hash.hex()) != (backup.head, backup.chain_hash):
+        raise DamagedBackup(f"the segments end at position {tables.head}, and the manifest says {backup.head}")
+    if not tables.head:
         raise RestoreFailed(f"no commit ends at or before position {end}")
-    return head, chain_hash
+    return tables
 
 
 class _Tables:
@@ -176,6 +189,9 @@ class _Tables:
 
     def __init__(self, environment: Environment, genesis_hash: bytes) -> None:
         self.head, self.chain_hash = 0, genesis_hash
+        self.refers: dict[
+            str, bool
+        ] = {}  # artifacts that were named, and whether the last event that does says they are there
         self._environment = environment
         self._index = SubjectIndex(environment.subjects, environment.subject_heads)
         self._producers = Producers(environment.producers, environment.batches, environment.first_epoch)
@@ -188,6 +204,7 @@ class _Tables:
                     break
                 transaction.put(position_key(found.first_position), data, append=True, db=self._environment.frames)
                 self._index.add(transaction, found.first_position, _subjects(found))
+                self.refers |= segment.references(found)
                 self.head, self.chain_hash = found.last_position, found.chain_hash
             for key, row in batches:
                 if batch_of(key, row).first_position <= self.head:

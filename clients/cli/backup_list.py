@@ -66,4 +66,6 @@ def covered(answer: ListBackupsResponse) -> RenderableType:
 def _state(one: Backup) -> Text:
     if not one.sound:
         return Text(wording.one_line(one.problem) or "not yet", style="red")
+    if one.missing:
+        return Text(f"lacks {len(one.missing)} files that were not whole", style="yellow")
     return Text(wording.moment(one.verified_at_us), style="green")

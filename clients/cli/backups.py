@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from guessbook.clients.cli import wording
-from guessbook.clients.cli.output import as_document, out, print_json, waiting
+from guessbook.clients.cli.output import as_document, err, out, print_json, waiting
 from guessbook.clients.cli.parts import require
 from guessbook.clients.errors import GuessbookError, Invalid, NotFound
 from guessbook.proto.safety_pb2 import BackupResponse
@@ -45,6 +45,8 @@ def told(answer: BackupResponse, as_json: bool) -> None:
     else:
         for one in answer.backups:
             state = "read back whole" if one.sound else f"not whole: {one.problem}"
+            if one.missing:
+                state += f", but for {len(one.missing)} files that were not whole in the data folder"
             facts = f"the log up to position {one.head}, {one.files} files, {wording.size(one.bytes)}"
             out.print(f"{one.id} at {one.place}: {facts}, {state}", markup=False, soft_wrap=True)
     if answer.problems:
@@ -76,4 +78,6 @@ def run(task: str, words: Sequence[str]) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(answer)
     if "error" in told:
         raise _KINDS.get(process.returncode, GuessbookError)(told["error"], told["hint"])
+    for note in told.get("notes", ()):
+        err.print(note, style="yellow", markup=False, soft_wrap=True)
     return told

@@ -8,6 +8,7 @@ from guessbook.clients.cli.listing import listing
 from guessbook.clients.cli.options import AsJson, AtOption
 from guessbook.clients.cli.output import show
 from guessbook.clients.client import Guessbook
+from guessbook.projections.base_models import reference
 from guessbook.proto.safety_pb2 import ListBaseModelsResponse
 
 
@@ -30,11 +31,10 @@ def table(answer: ListBaseModelsResponse) -> RenderableType:
     view.add_column("model", ratio=1, overflow="fold")
     view.add_column("files", justify="right", no_wrap=True)
     for model in answer.base_models:
-        source = f"{model.source}@{model.revision}" if model.revision else model.source
         view.add_row(
             Text(wording.one_line(model.name), style="green"),
             "in use" if model.used else "",
-            Text(wording.one_line(source)),
+            Text(wording.one_line(reference(model))),
             str(len(model.files)),
         )
     return view

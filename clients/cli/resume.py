@@ -1,9 +1,10 @@
 """`guessbook resume`."""
 
 from guessbook.clients.cli.options import AsJson, JobArgument, NoWait, Timeout
+from guessbook.clients.cli.output import out
 from guessbook.clients.cli.steering import DEFAULT_TIMEOUT_S, RESUME_ANSWERS, steer
 from guessbook.clients.client import Guessbook
-from guessbook.proto import events_pb2, history_pb2
+from guessbook.proto import history_pb2
 
 
 def resume(
@@ -11,16 +12,22 @@ def resume(
 ) -> None:
     """Put a paused or stopped job back into the queue, in front of its equals.
 
-    Waits until training goes on, unless no trainer is free to take the job.
+    Waits until training goes on, unless something else comes before that: then it says what.
 
     Example: guessbook resume
     """
     with Guessbook() as book:
-        soon = goes_on_soon(book.status())
-    steer(lambda book: book.resume(job), RESUME_ANSWERS, wait=soon and not no_wait, timeout=timeout, as_json=as_json)
+        response = book.resume(job)
+        waits = why_it_waits(response.job.id, book.explain())
+    wait = not (waits or no_wait)
+    steer(lambda book: response, RESUME_ANSWERS, wait=wait, timeout=timeout, as_json=as_json)
+    if waits and not as_json:
+        out.print(f"It waits: {waits}.", markup=False)
 
 
-def goes_on_soon(status: history_pb2.Status) -> bool:
-    """Whether a trainer is free and may begin a job."""
-    free = any(trainer.connected and not trainer.job for trainer in status.trainers)
-    return free and status.queue == events_pb2.QUEUE_STATE_ON
+def why_it_waits(job: str, outlook: history_pb2.ExplainQueueResponse) -> str:
+    """Why no trainer takes the job at once; empty: one does, or has it, or it is not in the queue."""
+    found = next((one for one in outlook.jobs if one.job == job), None)
+    if found is None or (found.trainer and found.starts_at_us <= outlook.now_us):
+        return ""
+    return found.why

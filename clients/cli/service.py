@@ -20,7 +20,7 @@ MARK = "# Written by `guessbook service install`; what is to stay is best put in
 # 2 wrong options, 6 the name is another's, 7 and 8 the token is refused: starting it again changes nothing.
 TEXT = """{mark}
 [Unit]
-Description=Guessbook on {description}
+{description}
 {after}
 [Service]
 Type=exec
@@ -73,7 +73,7 @@ class Unit:
         command = [sys.executable, "-m", "guessbook.clients.cli.main", "up", "--home", str(self.home.root), *self.words]
         return TEXT.format(
             mark=MARK,
-            description=str(self.home.root).replace("%", "%%"),
+            description=self._description,
             after="After=network.target\n" if self.system else "",  # a user's systemd has no such target
             user=f"User={_owner(self.home.root)}\n" if self.system else "",
             command=" ".join(_quoted(word) for word in command),
@@ -94,6 +94,18 @@ class Unit:
                 f"{self.path} was not written by Guessbook",
                 "Choose another --name, or move it away. Nothing was changed.",
             )
+
+    def check_same_home(self) -> None:
+        """Raises Rejected where a unit of that name is there for another data folder."""
+        if self.path.exists() and self._description not in self.path.read_text(errors="replace").splitlines():
+            raise Rejected(
+                f"{self.path} runs Guessbook on another data folder than {self.home.root}",
+                "Choose another --name, or replace it with --force. Nothing was changed.",
+            )
+
+    @property
+    def _description(self) -> str:
+        return f"Description=Guessbook on {str(self.home.root).replace('%', '%%')}"
 
 
 def up_words(port: int, dashboard_port: int, trainers: int, base_model: str) -> list[str]:

@@ -1,5 +1,9 @@
 """`guessbook service install`."""
 
+from typing import Annotated
+
+import typer
+
 from guessbook.clients.cli.options import AsJson, BaseModel
 from guessbook.clients.cli.output import out, print_json
 from guessbook.clients.cli.service import NameOption, NowOption, SystemOption, Unit, carry_out, up_words
@@ -15,6 +19,9 @@ def install(
     system: SystemOption = False,
     name: NameOption = "guessbook",
     now: NowOption = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also replace a unit that runs on another data folder.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a systemd unit that runs `guessbook up`, and say how to enable it.
@@ -23,6 +30,8 @@ def install(
     """
     unit = Unit(name, system, Home.default(), up_words(port, dashboard_port, trainers, base_model))
     unit.check_ours()
+    if not force:
+        unit.check_same_home()
     unit.path.parent.mkdir(parents=True, exist_ok=True)
     unit.path.write_text(unit.text())
     commands = unit.systemctl("daemon-reload", "enable --now")

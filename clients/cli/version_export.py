@@ -1,5 +1,7 @@
 """`guessbook version export`."""
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,7 @@ from guessbook.clients.cli.output import out, print_json, waiting
 from guessbook.clients.cli.version_show import named
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import Invalid, Rejected
+from guessbook.proto.history_pb2 import Version
 
 
 def export(
@@ -29,16 +32,24 @@ def export(
             raise Rejected(
                 f"the files of {found.name} are gone", "A backup from before has them: guessbook backup list"
             )
-        for file in found.files:
-            say(f"writing {file.path} …")
-            target = to / file.path
-            if not target.resolve().is_relative_to(to.resolve()):
-                raise Invalid(f"{file.path} does not lie in the version's folder", "Nothing was written outside.")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("wb") as stream:
-                stream.writelines(book.download(file.sha256))
-        (to / "metadata.json").write_text(found.metadata)
+        to.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{to.name}-", dir=to.absolute().parent) as place:
+            _write(book, found, Path(place) / "version", say)
+            (Path(place) / "version").replace(to)  # whole or not at all
     if as_json:
         print_json({"version": found.name, "folder": str(to), "files": [file.path for file in found.files]})
     else:
         out.print(f"{found.name} is in {to}, {len(found.files)} files", markup=False, soft_wrap=True)
+
+
+def _write(book: Guessbook, version: Version, folder: Path, say: Callable[[str], None]) -> None:
+    folder.mkdir()
+    for file in version.files:
+        say(f"writing {file.path} …")
+        target = folder / file.path
+        if not target.resolve().is_relative_to(folder.resolve()):
+            raise Invalid(f"{file.path} does not lie in the version's folder", "Nothing was written.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as stream:
+            stream.writelines(book.download(file.sha256))
+    (folder / "metadata.json").write_text(version.metadata)

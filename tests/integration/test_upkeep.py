@@ -12,16 +12,21 @@ import pytest
 import yaml
 from durability import full_disk
 from made_versions import ScriptedTrainer
+from operations import carried_out
 from server_process import ServerProcess
 
 from guessbook.clients.client import Guessbook
-from guessbook.proto.safety_pb2 import OPERATION_STAGE_COMPLETED, Operation
+from guessbook.proto.safety_pb2 import OPERATION_STAGE_COMPLETED, OPERATION_STAGE_REFUSED, Operation
+from guessbook.server.backups import Backups
+from guessbook.server.decide import upkeep
 from guessbook.server.live_book import LiveBook, now_us
 from guessbook.server.safety import Safety
 from guessbook.server.version_folders import VersionFolders
+from guessbook.store import backup
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.errors import LogError
 from guessbook.store.log import Log
+from guessbook.store.place import Place
 
 PROCESS = [sys.executable, "-m", "guessbook.store.backup_process"]
 
@@ -114,6 +119,47 @@ def test_nothing_goes_by_itself_where_the_config_says_so(
     beside(server, look)
     assert not book.operations().operations
     assert len(book.backups().backups) == 3
+
+
+def test_a_rotten_file_stops_no_daily_backup_but_every_guarded_operation(
+    server: ServerProcess, book: Guessbook, trainer: ScriptedTrainer
+) -> None:
+    other = trainer.version(book, "one", content=b"one adapter")
+    trainer.version(book, "two", content=b"another adapter")
+    version = book.versions().versions[0]
+    rotten = Artifacts(server.home.artifacts).path(version.files[0].sha256)
+    content = rotten.read_bytes()
+    rotten.chmod(0o644)
+    rotten.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+
+    async def look(safety: Safety, live: LiveBook) -> None:
+        await safety.upkeep.look(now_us())
+
+    beside(server, look)
+    answer = book.backups()
+    [daily] = answer.backups
+    assert (daily.kind, daily.sound, list(daily.missing)) == ("daily", True, [rotten.name])
+    assert not book.drill_backup(daily.id).problems
+    assert rotten.name in answer.coverage.advice
+    assert answer.coverage.copies == 1
+    refused = carried_out(book, "delete-version", other)
+    assert refused.stage == OPERATION_STAGE_REFUSED
+    assert rotten.name in refused.error
+    assert "--skip-missing" in refused.hint
+    rotten.write_bytes(content)
+    rotten.chmod(0o444)
+    assert not book.create_backup().problems
+    assert book.backups().coverage.copies == 2
+
+    async def compare(safety: Safety, live: LiveBook) -> None:
+        held = backup.find(Place(str(server.home.backups)), "latest")
+        assert upkeep.referred(live.book) - {""} <= held.objects.keys()
+        rotten.unlink()  # what the place has whole is named again: it may be the last copy
+        await Backups(live, server.home).create("server", upkeep.DAILY, skip_missing=True)
+        assert rotten.name in backup.find(Place(str(server.home.backups)), "latest").objects
+        Artifacts(server.home.artifacts).write([content])
+
+    beside(server, compare)
 
 
 def test_a_drill_without_room_says_nothing_against_the_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
