@@ -37,7 +37,7 @@ unit: $(VENV)/.dev .ns  ## the fast tests
 	@exec $(BIN)/python -m pytest -q tests/unit
 
 e2e-long: $(VENV)/.dev .ns  ## a real model: guesses on 100 problems of GSM8K against generate, exact resume after a kill (some 15 minutes)
-	@GUESSBOOK_LONG=1 exec $(BIN)/python -m pytest -q -s tests/e2e/test_snapshot_engine.py tests/e2e/test_exact_resume.py tests/e2e/test_memory_estimate.py
+	@GUESSBOOK_LONG=1 exec $(BIN)/python -m pytest -q -s tests/e2e/test_snapshot_engine.py tests/e2e/test_exact_resume.py tests/e2e/test_memory_estimate.py tests/e2e/test_consolidation.py
 
 bench-backup: $(VENV)/.dev  ## measure backups beside cp and sha256sum, consolidation beside PEFT's merge; the last line is JSON
 	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_backup

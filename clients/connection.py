@@ -54,6 +54,9 @@ _ERRORS: dict[grpc.StatusCode, type[GuessbookError]] = {
     grpc.StatusCode.ABORTED: Fenced,
 }
 
+# How gRPC's own messages begin where there was no connection: then the server knows nothing of the call.
+_NEVER_SENT = ("failed to connect", "connections to all backends failing", "DNS resolution failed", "name resolution")
+
 
 def channel(address: str, token: Token | None = None) -> grpc.Channel:
     """A channel whose calls carry the token; without one, that of the data folder. With TLS if $GUESSBOOK_TLS_CA is set.
@@ -112,15 +115,21 @@ def _is_local(address: str) -> bool:
 
 def translate(error: grpc.RpcError, address: str) -> GuessbookError:
     """A gRPC error as one of ours. The server puts what to do next behind the first line of its message."""
-    code = error.code()
-    message, _, hint = (error.details() or "").partition("\n")
+    code, details = error.code(), error.details() or ""
+    message, _, hint = details.partition("\n")
     kind = _ERRORS.get(code, GuessbookError)
-    if kind is Unreachable:
+    if kind is not Unreachable:
+        return kind(message or code.name, hint)
+    if code is grpc.StatusCode.UNAVAILABLE and details.startswith(_NEVER_SENT):
         return Unreachable(
             f"no server answers at {address}",
             "Start one with `guessbook up`, or set GUESSBOOK_ADDRESS to where it is, and GUESSBOOK_TLS_CA if it has TLS.",
         )
-    return kind(message or code.name, hint)
+    late = code is grpc.StatusCode.DEADLINE_EXCEEDED
+    return Unreachable(
+        f"the server at {address} {'did not answer in time' if late else 'was lost before it answered'}",
+        "What was asked may have been done all the same: look with `guessbook queue` before you ask again.",
+    )
 
 
 @contextmanager

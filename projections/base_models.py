@@ -20,6 +20,11 @@ class BaseModels:
         return BaseModels(self.by_name.copy(), self.used)
 
 
+def reference(model: BaseModel) -> str:
+    """What a job's config calls it: a path or a Hugging Face id, `ID@REVISION` where it is one revision of it."""
+    return f"{model.source}@{model.revision}" if model.revision else model.source
+
+
 def listed(state: BaseModels) -> list[BaseModel]:
     """All of them, in the order they were registered; the one in use is marked."""
     views = []

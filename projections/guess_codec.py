@@ -9,7 +9,9 @@ dictionary, one stream behind the other:
 
 Of a prompt and of an answer the first 4,096 characters count, of what was WHOLE the last 4 KiB, of all together the last 32 KiB, DEFLATE's window. So
 no guess needs another example's but those that stand whole in the same event, and where a stream ends can be told with any dictionary. The CRC-32
-over all guesses tells where writer and reader know different things: a stream by itself would give a wrong text.
+over all guesses that have a stream tells where writer and reader know different things: a stream by itself would give a wrong text. SAME is not in it,
+and rests on the log's order alone: who reads has the same events before this one as who wrote it. So a writer that isn't sure of the last guess says
+WHOLE.
 """
 
 import zlib
@@ -61,7 +63,7 @@ def encode(told: Iterable[tuple[Known, str | None]]) -> DeflatedGuesses:
 
 
 def decode(coded: DeflatedGuesses, known: Callable[[int], Known]) -> dict[int, str]:
-    """The guesses that aren't SAME, by their place in the event. `known` is asked for these places, in order.
+    """The guesses that aren't SAME, by their place in the event. `known` is asked for these places alone, in order.
 
     Raises UnreadableGuesses.
     """

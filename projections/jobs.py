@@ -108,7 +108,12 @@ def _ask(job: Job, event: Event, what: str, keep_place: bool = False, preempted_
 def _late(job: Job, event: Event) -> bool:
     """Whether a trainer that was lost answers a request that was answered in its place: the job is where others have put it since."""
     answered = event.causation not in (0, job.pending_position)
-    return answered and job.state not in (JOB_STATE_ACTIVE, JOB_STATE_INTERRUPTED)
+    return answered and not _at_work(job)
+
+
+def _at_work(job: Job) -> bool:
+    """Whether its last trainer's word moves it: nobody has put it elsewhere."""
+    return job.state in (JOB_STATE_ACTIVE, JOB_STATE_INTERRUPTED)
 
 
 def _let_go(state: Jobs, job: Job, event: Event, new_state: "JobState.ValueType") -> None:
@@ -205,6 +210,8 @@ def _completed(state: Jobs, event: Event, body: events.JobCompleted) -> None:
 
 def _failed(state: Jobs, event: Event, body: events.JobFailed) -> None:
     job = named(state, event)
+    if not _at_work(job):  # a trainer that was lost tells it late, of a job that others have paused or put back
+        return
     _release(state, job, JOB_STATE_FAILED)
     job.finished_at_us = event.recorded_at_us
     job.error, job.hint, job.failure = body.error, body.hint, body.failure

@@ -1,6 +1,7 @@
 """The guarded operations: how far each one is, who asked for it and why, what was before and after. It is the audit.
 
-A restore is one of them that was over before the log it made could tell: it went into an empty folder, so nothing had to be backed up before.
+Three have no stages, since nothing has to be backed up before: a restore, which went into an empty folder and was over before the log that it made could
+tell; an archive, which moves the log's beginning; and what empties the trash after its term, which waits for a backup that was made after it.
 """
 
 import json
@@ -105,26 +106,56 @@ def _queued(state: Operations, event: Event, body: events.JobQueued) -> None:
 
 
 def _log_restored(state: Operations, event: Event, body: events.LogRestored) -> None:
-    identity = f"restore-{event.position}"
     after = {"log": body.new_log_id, "head": body.head, "chain_hash": body.chain_hash.hex()}
-    state.by_id[identity] = Operation(
-        id=identity,
+    done = Operation(
         kind="restore",
         target=body.source,
         reason=body.reason,
-        actor=event.actor,
         before=json.dumps({"log": body.old_log_id}),
         after=json.dumps(after, sort_keys=True),
-        stage=OPERATION_STAGE_COMPLETED,
         backup=body.source.partition(" at ")[0],
         checked="the log was verified before the folder took its place",
-        requested_at_us=event.recorded_at_us,
-        ended_at_us=event.recorded_at_us,
-        position=event.position,
     )
+    _done(state, event, done)
+
+
+def _version_purged(state: Operations, event: Event, body: events.VersionPurged) -> None:
+    gone = {"files": len(body.files), "bytes": sum(file.bytes for file in body.files)}
+    done = Operation(
+        kind="purge",
+        target=event.subject.removeprefix("version/"),
+        reason="its term in the trash is over",
+        after=json.dumps(gone, sort_keys=True),
+        checked="a sound backup was made after the term, and nothing else refers to these files",
+    )
+    _done(state, event, done)
+
+
+def _history_archived(state: Operations, event: Event, body: events.HistoryArchived) -> None:
+    before = {"first": body.first_position, "last": body.last_position, "chain_hash": body.chain_hash_after.hex()}
+    after = {"file": body.file, "sha256": body.sha256, "bytes": body.bytes}
+    done = Operation(
+        kind="archive",
+        target=f"{body.first_position}-{body.last_position}",
+        reason=body.reason,
+        before=json.dumps(before, sort_keys=True),
+        after=json.dumps(after, sort_keys=True),
+        checked="the archive was read back before the log let go of what is in it",
+    )
+    _done(state, event, done)
+
+
+def _done(state: Operations, event: Event, done: Operation) -> None:
+    """What is told by one event, when it is over."""
+    done.id, done.actor, done.stage = f"{done.kind}-{event.position}", event.actor, OPERATION_STAGE_COMPLETED
+    done.requested_at_us = done.ended_at_us = event.recorded_at_us
+    done.position = event.position
+    state.by_id[done.id] = done
 
 
 HANDLERS: Handlers = {
+    "history_archived": _history_archived,
+    "version_purged": _version_purged,
     "log_restored": _log_restored,
     "operation_requested": _requested,
     "operation_backed_up": _backed_up,

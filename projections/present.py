@@ -19,6 +19,7 @@ from guessbook.proto.history_pb2 import (
     JOB_STATE_CANCELLED,
     JOB_STATE_COMPLETED,
     JOB_STATE_FAILED,
+    JOB_STATE_INTERRUPTED,
     JOB_STATE_PAUSED,
     Job,
     JobOutlook,
@@ -46,6 +47,7 @@ def current_state(book: Book, now_us: int) -> Shown:
         "all_active": running,
         "failed": [{**_ending(job), "error": job.error} for job in _ended(book, JOB_STATE_FAILED)],
         "cancelled": [_ending(job) for job in _ended(book, JOB_STATE_CANCELLED)],
+        "interrupted": [_interrupted(job) for job in _cut_off(book)],
         "queue": queue_state(book.jobs.queue_state),
         "queue_reason": book.jobs.queue_reason,
         "queue_ends": iso(outlook.ends_at_us),
@@ -106,7 +108,11 @@ def _completed(book: Book, job: Job) -> Shown:
 
 def _ending(job: Job) -> Shown:
     when = f"{job_state(job.state)}_at"
-    return {"id": job.id, "file": job.name, when: iso(job.finished_at_us)}
+    return {"id": job.id, "file": _file(job), when: iso(job.finished_at_us)}
+
+
+def _interrupted(job: Job) -> Shown:
+    return {**_who(job), "started": iso(job.started_at_us), "step": job.checkpoint_step}
 
 
 def _ended(book: Book, state: "JobState.ValueType") -> Iterable[Job]:
@@ -114,5 +120,16 @@ def _ended(book: Book, state: "JobState.ValueType") -> Iterable[Job]:
     return jobs[:ENDED_SHOWN]
 
 
+def _cut_off(book: Book) -> Iterable[Job]:
+    """Jobs of other programs that were lost: no trainer takes them up again. All else that is interrupted is in the queue."""
+    jobs = [job for job in job_fold.in_state(book.jobs, JOB_STATE_INTERRUPTED) if job.external]
+    return sorted(jobs, key=lambda job: job.started_at_us, reverse=True)[:ENDED_SHOWN]
+
+
 def _who(job: Job) -> Shown:
-    return {"id": job.id, "file": job.name, "priority": priority(job.priority)}
+    return {"id": job.id, "file": _file(job), "priority": priority(job.priority)}
+
+
+def _file(job: Job) -> str:
+    """Its name in the data folder, where it came in by the inbox; else as it was submitted."""
+    return job.file.rpartition("/")[2] or job.name

@@ -43,6 +43,25 @@ class Versions:
     def children(self, name: str) -> list[Version]:
         return [version for version in self.versions if version.parent == name]
 
+    def merged_base(self, version: Version) -> Version | None:
+        """The merged version whose model an adapter was trained on: without its files the adapter can't be loaded. None: there is none."""
+        if version.HasField("consolidation"):
+            return None
+        parent = self.get(version.parent)
+        while parent and not parent.HasField("consolidation"):
+            above = self.get(parent.parent)
+            parent = above if above and above.number < parent.number else None  # a trainer says what came from what
+        return parent
+
+    def dependants(self, name: str) -> list[Version]:
+        """Those that are not in the trash and came from a version, or can't be loaded without it."""
+        living = (version for version in self.versions if not version.deleted_at_us)
+        return [version for version in living if name in (version.parent, self._merged_base_name(version))]
+
+    def _merged_base_name(self, version: Version) -> str:
+        base = self.merged_base(version)
+        return base.name if base else ""
+
     def consolidated_into(self, name: str) -> str:
         """The newest version that an adapter was merged into and that is not in the trash; empty: none."""
         return consolidations(self.versions).get(name, "")

@@ -135,7 +135,7 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         self._notary = Notary(self._live, self._home, self._checkpoint_dirs)
         add_log_service(LogService(self._live, self._attendance, self._notary), self._grpc)
-        self._submission = Submission(self._live, self._artifacts, self._home.versions, self._base_model)
+        self._submission = Submission(self._live, self._artifacts, self._base_model)
         control = ControlService(self._live, self._submission, self._tokens, self._streams)
         add_ControlServicer_to_server(control, self._grpc)
         add_HistoryServicer_to_server(HistoryService(self._live, self._home), self._grpc)

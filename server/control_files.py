@@ -19,7 +19,7 @@ from guessbook.server.live_book import LiveBook
 from guessbook.server.safety import Safety
 from guessbook.store import dropped_file
 from guessbook.store.config import PRIORITIES
-from guessbook.store.dropped_file import Unfit
+from guessbook.store.dropped_file import State, Unfit
 from guessbook.store.home import Home
 
 ANSWER = "last_answer.txt"
@@ -53,6 +53,7 @@ class ControlFiles:
         self._live = live
         self._folder = home.control
         self._safety = safety
+        self._obeyed: dict[Path, State] = {}  # files whose command is recorded and that could not be removed yet
 
     def start(self) -> None:
         self._watch = FolderWatch([self._folder], lambda name: name in COMMANDS or name == CONSOLIDATE, SETTLED_S)
@@ -84,18 +85,23 @@ class ControlFiles:
     async def _obey(self, path: Path) -> None:
         """Raises OSError, LogError."""
         actor = f"owner:{dropped_file.owner(path)}"
-        seen = path.lstat()
-        answer = await self._carry_out(path, actor)
-        _log.info("%s (%s): %s", path.name, actor, answer)
-        told = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {path.name} ({actor}): {answer}\n"
-        await asyncio.to_thread(self._answer, told)
-        now = path.lstat()
-        if (now.st_ino, now.st_mtime_ns) == (seen.st_ino, seen.st_mtime_ns):  # else it is another command already
+        seen = dropped_file.state(path)
+        if self._obeyed.get(path) != seen:  # else only its removal has failed
+            answer = await self._carry_out(path, actor)
+            self._obeyed[path] = seen
+            _log.info("%s (%s): %s", path.name, actor, answer)
+            told = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {path.name} ({actor}): {answer}\n"
+            try:
+                await asyncio.to_thread(self._answer, told)
+            except OSError:
+                _log.exception("%s could not be written", self._folder / ANSWER)
+        if dropped_file.state(path) == seen:  # else it is another command already
             path.unlink()
+            del self._obeyed[path]
 
     async def _carry_out(self, path: Path, actor: str) -> str:
         try:
-            content = dropped_file.read_text(path, CONTENT_BYTES).strip()
+            content = dropped_file.read_text(path, CONTENT_BYTES).content.strip()
             if path.name == CONSOLIDATE:
                 operation = await self._safety.consolidate(actor, content, f"{self._folder.name}/{path.name}")
                 return f"{operation.target} is being consolidated: guessbook audit {operation.id}"

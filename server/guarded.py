@@ -94,7 +94,7 @@ class Guarded:
         return self._live.book.operations.by_id[identity], plan
 
     async def abort(self, identity: str, actor: str, reason: str) -> Operation:
-        """Ends an operation that waits for a trainer, which may never come. Raises Missing, Refused, Invalid."""
+        """Ends an operation that waits for a trainer, which may never come. Raises Missing, Invalid; Refused if it doesn't, or waited until just now."""
         operation = self._live.book.operations.by_id.get(identity)
         if operation is None:
             raise Missing(f"there is no operation {identity!r}", "`guessbook audit` lists them.")
@@ -109,6 +109,9 @@ class Guarded:
         operation = self._live.book.operations.by_id[identity]
         if operation.stage == OPERATION_STAGE_BACKED_UP:
             await self._undo(operation, CannotGoOn(f"{actor} ended it: {reason.strip()}", ""))
+        elif operation.stage not in ENDED:  # that commit was on its way
+            self._start(identity)
+            raise Refused(f"operation {identity} was performed just then", f"It goes on: guessbook audit {identity}")
         return self._live.book.operations.by_id[identity]
 
     def resume(self) -> None:
@@ -192,9 +195,11 @@ class Guarded:
         events: Callable[[Book], Sequence[Event]],
         **stage: OperationBackedUp | OperationPerformed | OperationCompleted | OperationRefused | OperationUndone,
     ) -> None:
-        """A stage and what it changed, in one commit: the log never has one without the other."""
+        """A stage and what it changed, in one commit: the log never has one without the other. Of an operation that has ended meanwhile nothing is recorded."""
 
         def decide(book: Book) -> Decision:
+            if book.operations.by_id[operation.id].stage in ENDED:
+                return Decision("", "")
             told = [*events(book), Event(subject=f"{SUBJECT}{operation.id}", causation=operation.position, **stage)]  # type: ignore[arg-type]
             for event in told:
                 event.correlation = event.correlation or f"{SUBJECT}{operation.id}"

@@ -11,13 +11,12 @@ from guessbook.projections.book import Book
 from guessbook.proto.events_pb2 import (
     ConfigChanged,
     Event,
-    JobFailed,
     JobQueued,
     LatestMoved,
     Priority,
     TrainingConfig,
 )
-from guessbook.proto.history_pb2 import JOB_STATE_FAILED, Version
+from guessbook.proto.history_pb2 import JOB_STATE_CANCELLED, JOB_STATE_FAILED, Version
 from guessbook.proto.safety_pb2 import Operation
 from guessbook.server.decide.jobs import Decision, submit
 from guessbook.server.decide.operations import OVER
@@ -27,6 +26,8 @@ from guessbook.server.version_folders import VersionFolders
 from guessbook.store import config as config_file
 from guessbook.store.artifacts import Artifacts, DamagedArtifact, MissingArtifact, file_sha256
 from guessbook.store.home import Home
+
+IN_THE_WAY = "The server's log says what is in the way. Clear it away, and ask again."
 
 
 @dataclass
@@ -52,6 +53,19 @@ class _Inside:
                     f"{file.path} of {version.name} is not whole: {error}", "Restore it from a backup."
                 ) from error
 
+    async def _laid_out(self) -> str:
+        """Has folders and link be as the book has them, and looks at the link; the latest version then. Raises CannotGoOn."""
+        while True:
+            latest = self.live.book.versions.latest
+            self.folders.want(self.live.book)
+            await self.folders.settled()
+            problem = await self.folders.link_problem(latest)
+            if latest != self.live.book.versions.latest:  # a training has ended
+                continue
+            if problem:
+                raise CannotGoOn(problem, IN_THE_WAY)
+            return latest
+
 
 class DeletedVersion(_Inside):
     async def check(self, operation: Operation) -> tuple[Sequence[Event], str]:
@@ -61,19 +75,22 @@ class DeletedVersion(_Inside):
                 f"{operation.target} is not in the trash", "This is a defect of Guessbook; please report it."
             )
         await self._whole(version)  # it must be able to come back
-        self.folders.want(self.live.book)
-        await self.folders.settled()
+        await self._laid_out()
+        if problem := await self.folders.trash_problem(version):
+            raise CannotGoOn(problem, IN_THE_WAY)
         return [], f"{version.name} is in the trash and its {len(version.files)} files are whole there"
 
 
 class RolledBack(_Inside):
     async def check(self, operation: Operation) -> tuple[Sequence[Event], str]:
         version = self.live.book.versions.get(operation.target)
-        if version is None or self.live.book.versions.latest != version.name:
-            raise CannotGoOn(f"latest is not {operation.target}", "This is a defect of Guessbook; please report it.")
+        latest = await self._laid_out()
+        if version is None or latest != version.name:
+            raise CannotGoOn(f"{latest} became the latest meanwhile, and stays it", "Roll back again if you want to.")
         await self._whole(version)
-        self.folders.want(self.live.book)
-        await self.folders.settled()
+        if problem := await self.folders.folder_problem(version):
+            hint = "Move the folder away, and roll back again: the server lays it out anew, from the artifacts."
+            raise CannotGoOn(problem, hint)
         return [], f"latest is {version.name}, and its {len(version.files)} files are whole"
 
 
@@ -195,6 +212,8 @@ class Consolidated:
         while self.live.book.jobs.jobs[job].state not in OVER:
             await self.live.fold.moved()
         ended = self.live.book.jobs.jobs[job]
+        if ended.state == JOB_STATE_CANCELLED:
+            raise CannotGoOn("the merge was cancelled", "Nothing of it was kept. Consolidate again if you want to.")
         if ended.state == JOB_STATE_FAILED:
             raise CannotGoOn(f"the merge was refused: {ended.error}", ended.hint)
         return [], json.dumps({"version": self._made(ended.run).name})
@@ -232,12 +251,7 @@ class Consolidated:
         return [Event(subject=f"version/{version.name}", latest_moved=moved)], told
 
     async def undo(self, operation: Operation) -> str:
-        """A merged version that was recorded all the same stays, without being the latest."""
-        job = self.live.book.jobs.jobs.get(operation.job)
-        if job and job.state not in OVER:
-            failed = JobFailed(error="the consolidation that it was for is over", hint="`guessbook audit` tells why.")
-            event = Event(subject=f"job/{job.id}", correlation=f"operation/{operation.id}", job_failed=failed)
-            await self.live.decide(operation.actor, lambda book: Decision("", "", [event]))
+        """The events of the undoing end its job. A merged version that was recorded all the same stays, without being the latest."""
         return "The adapter is as it was, and so is latest."
 
     def _made(self, run: str) -> Version:

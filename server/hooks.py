@@ -47,18 +47,24 @@ class Hooks:
         self._waiting: defaultdict[str, list[tuple[Hook, Event]]] = defaultdict(list)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._began = live.book.position
+        self._answered = live.book.hooks.answered.copy()  # as the server before has left it
+        self._early: list[Event] | None = []  # what comes before those that were missed are found
         self._read: tuple[object, Sequence[Hook]] = (None, ())
 
     async def start(self) -> None:
         """Runs those that were missed when the server was killed, as far as the last events of the log tell. Raises LogErrors."""
-        hooks, book = self._configured(), self._live.book
-        if not any(hook.name in book.hooks.answered for hook in hooks):
-            return
-        last = self._live.log.read_all(max(1, self._began - MISSED), to_position=self._began)
-        for event in await asyncio.to_thread(list, last):
-            self._set_off((hook for hook in hooks if missed(book, hook, event)), event)
+        hooks = self._configured()
+        if any(hook.name in self._answered for hook in hooks):
+            last = self._live.log.read_all(max(1, self._began - MISSED), to_position=self._began)
+            for event in await asyncio.to_thread(list, last):
+                self._set_off((hook for hook in hooks if missed(self._answered, hook, event)), event)
+        early, self._early = self._early or (), None
+        self.follow(early)
 
     def follow(self, events: Sequence[Event]) -> None:
+        if self._early is not None:
+            self._early += events
+            return
         hooks = self._configured() if any(_may_set_off(event) for event in events) else ()
         for event in events:
             self._set_off(hooks, event)
@@ -102,7 +108,7 @@ class Hooks:
             async with self._room:
                 try:
                     ok, detail = await run(hook, event, self._environment(hook, event), str(self._home.root))
-                except OSError as error:
+                except (OSError, ValueError) as error:  # the latter: what no environment can hold
                     ok, detail = False, str(error)
             del waiting[0]
             if not ok:

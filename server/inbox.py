@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from guessbook.store import config as config_file
 from guessbook.store import dropped_file, job_config
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.config import PRIORITIES, BadConfig, InboxConfig
-from guessbook.store.dropped_file import StillWritten, Unfit
+from guessbook.store.dropped_file import State, StillWritten, Unfit
 from guessbook.store.home import Home
 from guessbook.store.job_config import JobConfig
 from guessbook.store.log import Append
@@ -40,15 +41,33 @@ SERVER = "server"
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Dropped:
+    """A file as it was when it was looked at. `received`: what the log is to say of it, as far as that is known."""
+
+    path: Path
+    actor: str
+    state: State
+    received: FileReceived
+
+    def is_same(self) -> bool:
+        """Whether nobody has changed it since, or put another in its place."""
+        return dropped_file.state(self.path) == self.state
+
+    def check_same(self) -> None:
+        """Raises StillWritten."""
+        if not self.is_same():
+            raise StillWritten(f"{self.path} was changed since it was looked at")
+
+
 class Inbox:
     def __init__(self, live: LiveBook, home: Home, artifacts: Artifacts, submission: Submission) -> None:
         self._live = live
         self._home = home
         self._artifacts = artifacts
         self._submission = submission
-        self._told: dict[
-            Path, FileReceived
-        ] = {}  # of files whose rejection is in the log and that could not be moved yet
+        # Of files whose rejection is in the log and that could not be moved yet.
+        self._told: dict[Path, tuple[State, FileReceived]] = {}
 
     def start(self) -> None:
         folders = [self._home.inbox / "priority", self._home.inbox / "normal"]
@@ -91,78 +110,94 @@ class Inbox:
         return RETRY_S
 
     async def _take(self, path: Path, config: InboxConfig) -> None:
-        actor = f"owner:{await asyncio.to_thread(dropped_file.owner, path)}"
-        received = FileReceived(file=self._relative(path))
+        file = await asyncio.to_thread(self._looked_at, path)
         try:
             request = await asyncio.to_thread(self._request, path, config)
         except Unfit as error:
-            await self._reject(actor, path, received, f"{error}.")
+            await self._reject(file, f"{error}.")
             return
+        file.check_same()  # so what is stored is what is moved, or nothing is
+        received = file.received
         received.sha256 = request.dataset
         if job := inbox.job_of(await self._live.at(At()), received.sha256):
-            await self._known(actor, path, received, job)
+            await self._known(file, job)
             return
         active = self._home.active / self._active_name(path)
         received.moved_to = self._relative(active)
         try:
-            answer = await self._submission.submit(actor, request, received)
+            answer = await self._submission.submit(file.actor, request, received)
         except Known as known:
-            await self._known(actor, path, received, known.job)
+            await self._known(file, known.job)
         except Rejection as error:
-            await self._reject(actor, path, received, f"{error}. {error.hint}".strip())
+            await self._reject(file, f"{error}. {error.hint}".strip())
         else:
             if answer.rejected:
-                await self._reject_lines(actor, path, received, answer)
+                await self._reject_lines(file, answer)
             else:
-                await asyncio.to_thread(_move, path, active)
-                _log.info("%s (%s) is job %s", received.file, actor, answer.job.id)
+                await asyncio.to_thread(self._move_queued, file, active)
+                _log.info("%s (%s) is job %s", received.file, file.actor, answer.job.id)
 
-    async def _known(self, actor: str, path: Path, received: FileReceived, job: Job) -> None:
+    def _looked_at(self, path: Path) -> _Dropped:
+        state, actor = dropped_file.state(path), f"owner:{dropped_file.owner(path)}"
+        return _Dropped(path, actor, state, FileReceived(file=self._relative(path)))
+
+    def _move_queued(self, file: _Dropped, active: Path) -> None:
+        """Where another file has its name by now, that one stays for its own turn, and the job's is written anew."""
+        if file.is_same():
+            _move(file.path, active)
+        else:
+            dropped_file.write(active, self._artifacts.read(file.received.sha256))
+
+    async def _known(self, file: _Dropped, job: Job) -> None:
         """Its content is a job already: perhaps it is the job's own file, which a crash kept here."""
         active = self._home.active / Path(job.file).name
         if job.file == self._relative(active) and not active.exists():
-            await asyncio.to_thread(_move, path, active)
-            _log.info("%s is the file of job %s, and is moved now", received.file, job.id)
+            file.check_same()
+            await asyncio.to_thread(_move, file.path, active)
+            _log.info("%s is the file of job %s, and is moved now", file.received.file, job.id)
             return
-        rejected = self._rejected_name(path)
+        rejected = self._rejected_name(file.path)
         advice = f"To train on it once more: guessbook submit {self._home.rejected / rejected}"
-        await self._reject(actor, path, received, f"{Known(job)}.", advice=advice)
+        await self._reject(file, f"{Known(job)}.", advice=advice)
 
-    async def _reject_lines(self, actor: str, path: Path, received: FileReceived, answer: SubmitJobResponse) -> None:
+    async def _reject_lines(self, file: _Dropped, answer: SubmitJobResponse) -> None:
         if not answer.error_count:
-            await self._reject(actor, path, received, "It has no line to train on.")
+            await self._reject(file, "It has no line to train on.")
             return
+        path = file.path
         advice = (
             f"Mend these lines and move it back to {self._relative(path.parent)}/. To leave them out instead, put {path.stem}.yaml beside it first, "
             "with the line: skip_bad_lines: true"
         )
         reason = f"{answer.error_count:,} of {answer.lines:,} lines can't be read."
-        await self._reject(actor, path, received, reason, answer.errors, advice)
+        await self._reject(file, reason, answer.errors, advice)
 
     async def _reject(
         self,
-        actor: str,
-        path: Path,
-        received: FileReceived,
+        file: _Dropped,
         reason: str,
         lines: Iterable[LineError] = (),
         advice: str = "Mend it, and move it back.",
     ) -> None:
-        told = self._told.get(path)
-        if told is None:
+        """Raises StillWritten where it is another file by now, which may be better."""
+        file.check_same()
+        path, received = file.path, file.received
+        state, told = self._told.get(path, ((), received))
+        if state != file.state:
             received.moved_to = self._relative(self._home.rejected / self._rejected_name(path))
             told = FileReceived(
                 file=received.file, sha256=received.sha256, moved_to=received.moved_to, reason=reason[:REASON]
             )
-            await self._live.append(Append([Event(subject=inbox.SUBJECT, file_received=told)], actor))
-            self._told[path] = told
+            await self._live.append(Append([Event(subject=inbox.SUBJECT, file_received=told)], file.actor))
+            self._told[path] = file.state, told
         target = self._home.root / told.moved_to
         received.moved_to, received.reason = told.moved_to, reason
-        text = inbox.report(received, actor, now_us(), lines, advice)
+        text = inbox.report(received, file.actor, now_us(), lines, advice)
         await asyncio.to_thread(_write_report, target, text)
-        await asyncio.to_thread(_move, path, target)
+        file.check_same()
+        await asyncio.to_thread(_move_rejected, path, target)
         del self._told[path]
-        _log.info("%s (%s) became no job and is %s: %s", told.file, actor, told.moved_to, told.reason)
+        _log.info("%s (%s) became no job and is %s: %s", told.file, file.actor, told.moved_to, told.reason)
 
     async def _put_away(self) -> None:
         """Moves the files of completed jobs to data/completed, then tells where they are."""
@@ -182,8 +217,10 @@ class Inbox:
 
     def _request(self, path: Path, config: InboxConfig) -> SubmitJobRequest:
         """The job that a file, which is stored with this, is to be: what its sidecar says, and for the rest what its folder means. Raises Unfit."""
-        told = _told_by_sidecar(path)
+        told, sidecar_owner = _told_by_sidecar(path)
         stored = dropped_file.store(path, self._artifacts, config.max_bytes)
+        if sidecar_owner not in ("", stored.owner):
+            raise Unfit(f"its sidecar belongs to {sidecar_owner}, and the file itself to {stored.owner}")
         if told.held_out:
             told.config.held_out = self._held_out(told.held_out, stored.owner, config.max_bytes)
         folder = {"priority": config.priority, "normal": "normal"}[path.parent.name]
@@ -230,12 +267,14 @@ def _sidecars(path: Path) -> list[Path]:
     return [path.with_suffix(suffix) for suffix in SIDECARS]
 
 
-def _told_by_sidecar(path: Path) -> JobConfig:
+def _told_by_sidecar(path: Path) -> tuple[JobConfig, str]:
+    """What it says, and whose it is; empty if there is none. Raises Unfit."""
     sidecar = next((one for one in _sidecars(path) if os.path.lexists(one)), None)
     if sidecar is None:
-        return JobConfig()
+        return JobConfig(), ""
     try:
-        return job_config.read(dropped_file.read_text(sidecar, SIDECAR_BYTES))
+        text = dropped_file.read_text(sidecar, SIDECAR_BYTES)
+        return job_config.read(text.content), text.owner
     except (Unfit, BadConfig) as error:
         raise Unfit(f"its sidecar {sidecar.name} can't be used: {error}") from error
 
@@ -251,10 +290,20 @@ def _is_free(name: str, *folders: Path) -> bool:
 
 def _move(path: Path, target: Path) -> None:
     """With its sidecar, which goes first: the file alone says whether it was moved."""
+    _move_sidecars(path, target)
+    dropped_file.move(path, target)
+
+
+def _move_rejected(path: Path, target: Path) -> None:
+    """With its sidecar, which goes last: left behind without it, the file would be queued with the defaults."""
+    dropped_file.move(path, target)
+    _move_sidecars(path, target)
+
+
+def _move_sidecars(path: Path, target: Path) -> None:
     for sidecar in _sidecars(path):
         if os.path.lexists(sidecar):
             dropped_file.move(sidecar, target.with_suffix(sidecar.suffix))
-    dropped_file.move(path, target)
 
 
 def _write_report(target: Path, text: str) -> None:

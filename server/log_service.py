@@ -143,10 +143,13 @@ class LogService(LogServicer):
 
 async def _hello(requests: AsyncIterator[raw_pb2.AppendRequest]) -> log_pb2.Hello:
     async for request in requests:
-        if request.HasField("hello") and 0 < len(request.hello.producer.encode()) <= NAME_LIMIT:
+        name = request.hello.producer
+        if 0 < len(name.encode()) <= NAME_LIMIT and "\0" not in name:
             return request.hello
         break
-    raise Invalid(f"the first message must be a Hello with a producer's name of at most {NAME_LIMIT} bytes")
+    raise Invalid(
+        f"the first message must be a Hello with a producer's name of at most {NAME_LIMIT} bytes, none of them NUL"
+    )
 
 
 def _trainer(hello: log_pb2.Hello, epoch: int) -> TrainerConnected:

@@ -6,9 +6,8 @@ Knows no gRPC; what may be queued is decided in decide/.
 import asyncio
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
-from guessbook.projections import views
+from guessbook.projections import base_models, views
 from guessbook.projections.book import Book
 from guessbook.proto import control_pb2
 from guessbook.proto.events_pb2 import FileReceived
@@ -39,12 +38,11 @@ class ReadFile:
 
 
 class Submission:
-    """`versions`: the folder that versions are laid out in. `base_model`: of jobs that name none, where none is registered."""
+    """`base_model`: of jobs that name none, where none is registered."""
 
-    def __init__(self, live: LiveBook, artifacts: Artifacts, versions: Path, base_model: str) -> None:
+    def __init__(self, live: LiveBook, artifacts: Artifacts, base_model: str) -> None:
         self._live = live
         self._artifacts = artifacts
-        self._versions = versions
         self._base_model = base_model
 
     async def submit(
@@ -70,7 +68,7 @@ class Submission:
             event = datasets.reject(request.name, request.dataset, file.dataset)
             await self._live.append(Append([event], actor))
             return answer
-        asked = version_rules.start_from(self._live.book, request.config, self._versions, self._default_model())
+        asked = version_rules.start_from(self._live.book, request.config, self._default_model())
         trainers = self._live.book.jobs.trainers.values()
         config = config_rules.complete(asked, self._default_model(), trainers)
         config_rules.check_needs(config, request.needs)
@@ -113,7 +111,7 @@ class Submission:
     def _default_model(self) -> str:
         """What jobs train that name no base model: the registered one in use, else what the server was started with."""
         models = self._live.book.base_models
-        return models.by_name[models.used].source if models.used else self._base_model
+        return base_models.reference(models.by_name[models.used]) if models.used else self._base_model
 
     def _measure(self, sha256: str) -> tuple[str, int]:
         digest, size = hashlib.md5(usedforsecurity=False), 0

@@ -15,7 +15,7 @@ from pathlib import Path
 from guessbook.projections.book import Book
 from guessbook.projections.version_metadata import metadata_text
 from guessbook.proto.history_pb2 import Version
-from guessbook.store.artifacts import Artifacts, DamagedArtifact, MissingArtifact, sync_folder
+from guessbook.store.artifacts import Artifacts, DamagedArtifact, MissingArtifact, file_sha256, sync_folder
 from guessbook.store.home import Home
 
 _log = logging.getLogger(__name__)
@@ -83,6 +83,27 @@ def point_latest(home: Home, name: str) -> None:
     link.rename(latest)
 
 
+def _link_problem(link: Path, latest: str) -> str:
+    if not os.path.lexists(link):
+        return f"{link} is not there" if latest else ""
+    target = os.readlink(link) if link.is_symlink() else ""
+    if latest and target == latest:
+        return ""
+    return f"{link} {f'points to {target}' if target else 'is no link'}, not to {latest or 'nothing'}"
+
+
+def _folder_problem(folder: Path, version: Version) -> str:
+    for file in version.files:
+        path = folder / file.path
+        try:
+            sha256 = file_sha256(path)
+        except OSError as error:
+            return f"{path} can't be read: {error.strerror}"
+        if sha256 != file.sha256:
+            return f"{path} is not the file of {version.name}"
+    return ""
+
+
 def _inside(folder: Path, relative: str) -> Path:
     target = (folder / relative).resolve()
     if not target.is_relative_to(folder.resolve()):
@@ -110,6 +131,20 @@ class VersionFolders:
         """Waits until what is wanted is there."""
         if self._task:
             await self._task
+
+    async def link_problem(self, latest: str) -> str:
+        """Why the link `latest` is not what it is to be; empty: it is."""
+        return await asyncio.to_thread(_link_problem, self._home.versions / "latest", latest)
+
+    async def folder_problem(self, version: Version) -> str:
+        """Why a version's folder can't be used; empty: all its files are there and are the version's, every byte."""
+        return await asyncio.to_thread(_folder_problem, self._home.versions / version.name, version)
+
+    async def trash_problem(self, version: Version) -> str:
+        """Why a deleted version is still where the others are; empty: it isn't."""
+        folder = self._home.versions / version.name
+        there = await asyncio.to_thread(folder.exists)
+        return f"{folder} could not be moved to {self._home.trash}" if there else ""
 
     async def _run(self) -> None:
         while self._wanted:

@@ -86,10 +86,10 @@ def assign(
     book: Book,
     orders: Orders | None = None,
     *,
-    past: Past | None = None,
+    past: Past | Callable[[int], Past] | None = None,
     **lease: Any,
 ) -> Assignment:
-    """A job as a trainer gets it, with its data in place."""
+    """A job as a trainer gets it, with its data in place. `past`: what the log knows, of the step that it goes on from or by that."""
     home.root.mkdir(parents=True, exist_ok=True)
     rows = [{"question": example.prompt, "answer": example.expected} for example in EXAMPLES]
     data = home.root / "sums.jsonl"
@@ -97,9 +97,10 @@ def assign(
     complete = TrainingConfig(base_model=str(model))
     complete.MergeFrom(config)
     job = Job(id="job-1", dataset=Artifacts(home.artifacts).put(data), config=complete)
-    past = past or Past(started="resume_step" in lease, progress=Progress())
+    known = past or Past(started="resume_step" in lease, progress=Progress())
+    read_past = known if callable(known) else lambda step: known
     answer = LeaseJobResponse(job=job, run="run-1", dataset_name="Sums (easy).jsonl", **lease)
-    return Assignment(answer, past, home, orders or Orders(job, threading.Event()), book.record, lambda: None)
+    return Assignment(answer, read_past, home, orders or Orders(job, threading.Event()), book.record, lambda: None)
 
 
 def past_of(books: Sequence[Book], step: int) -> Past:

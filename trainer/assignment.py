@@ -17,7 +17,7 @@ from guessbook.store.artifacts import Artifacts
 from guessbook.store.dataset import Example, read_dataset
 from guessbook.store.home import Home
 from guessbook.trainer import checkpoint, memory_estimate, mirror
-from guessbook.trainer.base_model import BaseModel, load_base_model
+from guessbook.trainer.base_model import BaseModel, load_base_model, located, require_same
 from guessbook.trainer.budget import Budget
 from guessbook.trainer.callback import BookCallback, NoStep
 from guessbook.trainer.device import device_name, devices
@@ -26,7 +26,7 @@ from guessbook.trainer.errors import UnusableExample
 from guessbook.trainer.observation import LEARNED_LOSS, Judge, Tracked, track
 from guessbook.trainer.orders import Ending, Orders
 from guessbook.trainer.processes import Processes
-from guessbook.trainer.progress import Past
+from guessbook.trainer.progress import Past, Progress
 from guessbook.trainer.schedule import total_steps
 from guessbook.trainer.scorer import DEFAULT, find_scorer
 from guessbook.trainer.snapshot import Snapshots
@@ -47,19 +47,22 @@ _log = logging.getLogger("guessbook.trainer")
 
 @dataclass
 class Assignment:
-    """`record` takes the events; `check` raises if training must not go on."""
+    """`read_past` tells what the log knows of the run if it goes on from a step. `record` takes the events; `check` raises if training must not
+    go on; `all_told` says whether the server has all that was recorded.
+    """
 
     lease: LeaseJobResponse
-    past: Past
+    read_past: Callable[[int], Past]
     home: Home
     orders: Orders
     record: Callable[[Event], None]
     check: Callable[[], None]
     artifacts: Artifacts | None = None  # by default the data folder's
+    all_told: Callable[[], bool] = lambda: True
 
     def __post_init__(self) -> None:
         self.config = self.lease.job.config
-        self.progress = self.past.progress
+        self.past = Past()
         self.folder = self.home.checkpoints / self.lease.run
         self._artifacts = self.artifacts or Artifacts(self.home.artifacts)
 
@@ -67,10 +70,10 @@ class Assignment:
         """Trains until the end, or until it is asked to end, at the next step. Returns how it ended and the position of the
         request. The model is let go of when this returns.
         """
+        resumed = self._resume()
         if self.past.has_version:  # only its job was not told so
             self._record_job(job_resumed=JobResumed(step=self.progress.step, run=self.lease.run))
             return Ending.COMPLETED, 0
-        resumed = self._resume()
         if asked := self.orders.ending():
             return asked  # before a model is loaded
         make_deterministic()
@@ -78,8 +81,8 @@ class Assignment:
         examples, held_out = self.read_examples(), self._held_out()
         chosen = tracked_indices(self.config, examples)
         judge = Judge(find_scorer(self.config.scorer or DEFAULT), self.config.learned_loss or LEARNED_LOSS)
-        memory_estimate.check(self.config, self.config.base_model, devices(), examples)
-        base = load_base_model(self.config.base_model, self.config.dtype, self.home.base_models)
+        memory_estimate.check(self.config, self._model_name, devices(), examples)
+        base = self.base()
         encoder = Encoder(base.tokenizer, self.config.max_length)
         encoded = [encoder.encode(example) for example in examples]
         total = total_steps(self.config, len(examples))
@@ -111,6 +114,7 @@ class Assignment:
             trainer=trainer,
             record=self.record,
             check=self.check,
+            all_told=self.all_told,
         )
         trainer.add_callback(callback)
         with mirror.finished(self.config.report_to), suppress(NoStep):
@@ -127,8 +131,29 @@ class Assignment:
             raise UnusableExample("the dataset has no example that can be read", "Submit a file with at least one.")
         return examples
 
+    def base(self) -> BaseModel:
+        """The model without the adapter. Raises UnusableModel, also where it is not the one that the version was trained on that the job starts from."""
+        base = load_base_model(
+            self._model_name, self.config.dtype, self.home.base_models, load_in_4bit=self.config.load_in_4bit
+        )
+        if self.lease.from_version.name:
+            require_same(base, self._model_name, self.lease.from_version)
+        return base
+
+    @property
+    def _model_name(self) -> str:
+        return located(self.config.base_model, self.home.versions)
+
     def adapted(self, base: BaseModel) -> PeftModel:
         """The model with a fresh adapter, or with that of the version that the job starts from."""
+        model = self._with_adapter(base)
+        config = model.peft_config[
+            model.active_adapter
+        ]  # of an adapter that was trained before it tells where its base lay then
+        config.base_model_name_or_path, config.revision = base.model.name_or_path, base.revision or None
+        return model
+
+    def _with_adapter(self, base: BaseModel) -> PeftModel:
         version = self.lease.from_version
         if not version.name or version.HasField("consolidation"):
             return add_adapter(base.model, self.config)
@@ -157,15 +182,21 @@ class Assignment:
         return Snapshots(model, encoder, tracked, run, record, judge=judge, budget=budget, seed=seed, correct=correct)
 
     @property
+    def progress(self) -> Progress:
+        return self.past.progress
+
+    @property
     def last_checkpoint(self) -> str:
         """The path of that which the run goes on from; empty: it begins anew."""
         return str(checkpoint.place(self.folder, self.progress.saved)) if self.progress.saved else ""
 
     def _resume(self) -> Path | None:
-        """Goes back to the last checkpoint the log knows of: every event up to there is in the log, none is missing."""
-        last = checkpoint.last_complete(self.folder, at_most=self.lease.resume_step)
-        self.progress.step = self.progress.saved = checkpoint.step_of(last) if last else 0
-        checkpoint.discard_after(self.folder, self.progress.step)
+        """Goes back to the last checkpoint the log knows of, or to one before if that is torn: every event up to there is in the log, none is missing."""
+        last = checkpoint.go_back(self.folder, self.lease.resume_step)
+        step = checkpoint.step_of(last) if last else 0
+        self.past = self.read_past(step)
+        if not self.past.has_version:
+            self.progress.step = self.progress.saved = step
         return last
 
     def _announce(

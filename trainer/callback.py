@@ -29,7 +29,9 @@ class NoStep(Exception):
 class BookCallback(TrainerCallback):
     """Of rank 0; what the others hear from it and tell it they do in FollowingCallback.
 
-    `record` takes the events, `check` raises if training must not go on. `ending` is how the training ended, if not at its last step."""
+    `record` takes the events, `check` raises if training must not go on, `all_told` says whether the server has all that was recorded. `ending` is how
+    the training ended, if not at its last step.
+    """
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class BookCallback(TrainerCallback):
         trainer: ExampleLossTrainer,
         record: Callable[[Event], None],
         check: Callable[[], None],
+        all_told: Callable[[], bool],
     ) -> None:
         self.ending: tuple[Ending, int] | None = None
         self._run, self._job = run, job.id
@@ -56,6 +59,8 @@ class BookCallback(TrainerCallback):
         self._trainer = trainer
         self._record = record
         self._check = check
+        self._all_told = all_told
+        self._known = past.progress.saved  # the server has everything up to this checkpoint
         self._skip: int | None = (
             None  # the request, if the step at hand makes no update; 0: it was answered in an earlier life of the run
         )
@@ -97,6 +102,7 @@ class BookCallback(TrainerCallback):
         """Tells what the step was and decides what follows. The Trainer then saves and stops, in this order."""
         if not logs or "loss" not in logs:  # the summary at the end
             return
+        self._see_what_is_known()
         self._tell_step(state, logs)
         # Before the checkpoint, so that a run which goes on from there has it.
         self._due.take(state.global_step, state.max_steps)
@@ -114,10 +120,15 @@ class BookCallback(TrainerCallback):
         size = checkpoint.complete(checkpoint.place(checkpoint.staging(self._folder), state.global_step))
         self._check()  # the other checkpoints are this trainer's only as long as the run is
         path = checkpoint.publish(self._folder, state.global_step)
-        checkpoint.prune(self._folder)
+        self._see_what_is_known()
+        checkpoint.prune(self._folder, self._known)
         self._progress.saved = state.global_step
         saved = CheckpointSaved(step=state.global_step, path=str(path), bytes=size)
         self._record(Event(subject=f"run/{self._run}", checkpoint_saved=saved))
+
+    def _see_what_is_known(self) -> None:
+        if self._all_told():
+            self._known = self._progress.saved
 
     def _asked(self, state: TrainerState) -> tuple[Ending, int] | None:
         """At the last step there is nothing left to end but a snapshot: if that is done the run is completed, whatever is asked."""

@@ -18,6 +18,7 @@ from guessbook.trainer.errors import TornCheckpoint
 
 MARKER = "complete.json"
 KEPT = 2
+ASIDE = "set-aside"  # a folder in that of a run
 
 _log = logging.getLogger(__name__)
 
@@ -84,26 +85,62 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def discard_after(folder: Path, step: int) -> None:
-    """Removes the checkpoints of later steps, before those steps are trained again, and those that nobody completed."""
+def go_back(folder: Path, step: int) -> Path | None:
+    """Returns the newest checkpoint that is complete and not after `step`, the last one that the log knows of: the run goes on from there.
+
+    Later ones are removed, as their steps are trained again, and so is what nobody completed. Where there is none to go back to, they are
+    set aside: they may be all that is left of the work.
+    """
     for unfinished in folder.glob(".saving-*"):
         shutil.rmtree(unfinished)
-    for later, checkpoint in _checkpoints(folder):
-        if later > step:
-            shutil.rmtree(checkpoint)
+    last = last_complete(folder, at_most=step)
+    later = [path for number, path in _checkpoints(folder) if number > (step_of(last) if last else 0)]
+    if later and last is None:
+        _set_aside(folder, later)
+        return None
+    for path in later:
+        shutil.rmtree(path)
+    return last
 
 
-def prune(folder: Path) -> None:
+def _set_aside(folder: Path, checkpoints: list[Path]) -> None:
+    aside = folder / ASIDE
+    _log.warning(
+        "%s has no checkpoint that is whole and known to the log, so the run begins anew. What is there is kept in %s: %s.",
+        folder,
+        aside,
+        ", ".join(path.name for path in checkpoints),
+    )
+    aside.mkdir(exist_ok=True)
+    for path in checkpoints:
+        if (aside / path.name).exists():
+            shutil.rmtree(aside / path.name)
+        path.rename(aside / path.name)
+
+
+def discard_unfinished(folder: Path) -> None:
+    """Removes what this process has begun to save and can't complete: on a full disk it would take the room that the next one needs."""
+    unfinished = staging(folder)
+    try:
+        if unfinished.is_dir():
+            shutil.rmtree(unfinished)
+    except OSError as error:
+        _log.warning("%s could not be removed: %s. It goes when the run is taken up again.", unfinished, error)
+
+
+def prune(folder: Path, known: int) -> None:
     """Removes what is older than the newest two that are complete. To be called when the newest one is.
 
-    A torn one counts for nothing: while there is no second good one, all stay.
+    The newest complete one not after `known`, up to which the server has everything for sure, stays too: if this trainer is lost before the server
+    hears of the others, the run goes back to that one. A torn one counts for nothing: while there is no second good one, all stay.
     """
-    older = [checkpoint for _, checkpoint in reversed(_checkpoints(folder))][1:]
-    kept = 1
-    while older and kept < KEPT:
-        kept += is_complete(older.pop(0))
-    for checkpoint in older:
-        shutil.rmtree(checkpoint)
+    kept, safe = 0, False
+    for step, checkpoint in reversed(_checkpoints(folder)):
+        if kept >= KEPT and (safe or step > known):
+            shutil.rmtree(checkpoint)
+        elif kept == 0 or is_complete(checkpoint):  # the newest was read back when it was completed
+            kept += 1
+            safe = safe or step <= known
 
 
 def remove_runs(folder: Path, runs: Collection[str]) -> None:

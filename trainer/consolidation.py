@@ -24,7 +24,7 @@ from guessbook.proto.history_pb2 import Version
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.dataset import read_dataset
 from guessbook.store.home import Home
-from guessbook.trainer.base_model import BaseModel, load_base_model
+from guessbook.trainer.base_model import BaseModel, load_base_model, located, require_same
 from guessbook.trainer.encoding import Encoded, Encoder
 from guessbook.trainer.errors import TrainingError
 from guessbook.trainer.guess import Guesser
@@ -64,11 +64,13 @@ class Consolidation:
         self._artifacts = self.artifacts or Artifacts(self.home.artifacts)
 
     def carry_out(self) -> str:
-        """Records the merged version. Raises MergeRefused, with nothing stored, and what loading a model raises."""
+        """Records the merged version. Raises MergeRefused and UnusableModel, with nothing stored, the latter also for a base that has changed."""
         began = time.perf_counter()
         self.record(Event(subject=f"job/{self.lease.job.id}", job_started=JobStarted(run=self.lease.run)))
         config = self.lease.job.config
-        base = load_base_model(self.version.base_model, "float32", self.home.base_models)
+        name = located(self.version.base_model, self.home.versions)
+        base = load_base_model(name, "float32", self.home.base_models)
+        require_same(base, name, self.version)
         encoder = Encoder(base.tokenizer, config.max_length)
         examples = self._examples(encoder)
         with tempfile.TemporaryDirectory(prefix="guessbook-merge-", dir=self.home.root) as folder:

@@ -42,13 +42,14 @@ from guessbook.proto.history_pb2 import JOB_STATE_COMPLETED
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.home import Home
 from guessbook.store.spool import SpoolInUse
+from guessbook.trainer import checkpoint
 from guessbook.trainer.assignment import Assignment
 from guessbook.trainer.batch_size import reduced
-from guessbook.trainer.checkpoint import remove_runs
 from guessbook.trainer.claim import Claim
 from guessbook.trainer.consolidation import Consolidation
 from guessbook.trainer.device import device_name, devices, release_memory
 from guessbook.trainer.failure import ERROR_LENGTH, failure_of, job_failed
+from guessbook.trainer.memory_estimate import TooLarge
 from guessbook.trainer.orders import Ending, Orders
 from guessbook.trainer.progress import read_past
 from guessbook.trainer.remote_artifacts import RemoteArtifacts
@@ -163,30 +164,40 @@ class Daemon:
     def _attempt(self, lease: LeaseJobResponse, orders: Orders) -> Event | None:
         """Works on the job from its last checkpoint on. Returns the answer; None: it goes on from there once more. Raises Leaving."""
         self._until_answered(self._flush)
-        past = self._until_answered(lambda: read_past(self._book, lease.run, lease.resume_step))
-        assignment = Assignment(lease, past, self.home, orders, self._producer.record, self._check, self._artifacts)
+        assignment = Assignment(
+            lease,
+            lambda step: self._until_answered(lambda: read_past(self._book, lease.run, step)),
+            self.home,
+            orders,
+            self._producer.record,
+            self._check,
+            self._artifacts,
+            lambda: not self._producer.pending,
+        )
         try:
             ending, _ = assignment.carry_out()
         except (Fenced, Leaving):
             raise
         except Exception as error:  # noqa: BLE001  one job's failure is told to its submitter; the next job may be sound
-            lease.resume_step = past.progress.saved
+            checkpoint.discard_unfinished(assignment.folder)
+            lease.resume_step = assignment.progress.saved
             if self._reduce_batch(error, lease):
                 return None
-            failed = job_failed(error, past.progress.step)
+            failed = job_failed(error, assignment.progress.step)
             # Our own errors say all there is to say; of others the way they took is needed.
             known = isinstance(error, GuessbookError)
             _log.error("Job %s failed: %s. %s", lease.job.id, failed.error, failed.hint, exc_info=not known)
             return Event(job_failed=failed)
-        lease.resume_step = past.progress.saved
+        lease.resume_step = assignment.progress.saved
         if ending is Ending.COMPLETED:
-            return Event(job_completed=JobCompleted(step=past.progress.step))
+            return Event(job_completed=JobCompleted(step=assignment.progress.step))
         return self._answer(orders, assignment)
 
     def _reduce_batch(self, error: Exception, lease: LeaseJobResponse) -> bool:
         """Whether the memory was full and the job goes on with smaller batches, as it allows."""
         config = lease.job.config
-        full = failure_of(error) == Failure.FAILURE_OUT_OF_MEMORY
+        # TooLarge was told of the smallest batches already.
+        full = failure_of(error) == Failure.FAILURE_OUT_OF_MEMORY and not isinstance(error, TooLarge)
         body = reduced(config) if full and config.auto_find_batch_size else None
         if body is None:
             return False
@@ -262,7 +273,7 @@ class Daemon:
         """Removes the checkpoints of completed runs. The server's word is durable: their versions are in the log and in the artifacts."""
         try:
             completed = self._book.jobs(states=[JOB_STATE_COMPLETED]).jobs
-            remove_runs(self.home.checkpoints, {job.run for job in completed})
+            checkpoint.remove_runs(self.home.checkpoints, {job.run for job in completed})
         except (Unreachable, OSError) as error:
             _log.warning("Checkpoints of completed runs are still there: %s. They are removed later.", error)
 

@@ -43,7 +43,10 @@ class DueSnapshots:
         request = self._orders.take_snapshot()
         schedule = self._orders.schedule or self._schedule
         due = schedule.snapshots and (first or last or snapshot_due(schedule, step, total))
-        if not due and (request is None or not schedule.snapshots):
+        if request is not None and not schedule.snapshots:
+            self._snapshots.fail(step, "snapshots were turned off before this one could be taken", request)
+            request = None
+        if not due and request is None:
             if step == total or last:
                 self._progress.final_accuracy = -1.0  # an earlier snapshot's is not that of the version
             return

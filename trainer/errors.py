@@ -7,6 +7,7 @@ GuessbookError
     ├── UnusableSetting  the job asks for something that this trainer or this model does not have
     ├── NotFinite        the loss or the weights are no numbers any more
     ├── ProcessEnded     one of the processes that train together died
+    │   └── ProcessFull  for lack of memory
     └── TornCheckpoint   what was read back of a checkpoint is not what was written
 
 Each fails the job, not the trainer: it goes on with the next job. `failure` is the kind that the job's end is recorded with.
@@ -40,6 +41,10 @@ class NotFinite(TrainingError):
 
 class ProcessEnded(TrainingError):
     pass
+
+
+class ProcessFull(ProcessEnded):
+    failure = Failure.FAILURE_OUT_OF_MEMORY
 
 
 class TornCheckpoint(TrainingError):

@@ -22,7 +22,7 @@ SAID_FULL = (
 )
 SAID_NO_MEMORY = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
-_HINTS = {
+HINTS = {
     Failure.FAILURE_OUT_OF_MEMORY: "The device's memory is full. Submit it again with a smaller per_device_train_batch_size (raise "
     "gradient_accumulation_steps to make up for it), a smaller max_length, or dtype bfloat16; with auto_find_batch_size it does the first "
     "of these by itself.",
@@ -67,7 +67,7 @@ def _hint(error: Exception, kind: "Failure.ValueType") -> str:
         return error.hint
     if isinstance(error, MissingArtifact):
         return "The trainer must share the server's data folder: start it with the same --home. Then submit the file again."
-    return _HINTS.get(
+    return HINTS.get(
         kind,
         "The trainer's log has the details. The dataset and all checkpoints are kept; submit the file again to start over.",
     )

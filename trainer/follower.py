@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ import transformers
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from guessbook.proto.control_pb2 import LeaseJobResponse
+from guessbook.proto.events_pb2 import Failure
 from guessbook.store.home import Home
 from guessbook.trainer.assignment import Assignment
-from guessbook.trainer.base_model import load_base_model
 from guessbook.trainer.callback import NoStep
 from guessbook.trainer.encoding import Encoder
+from guessbook.trainer.failure import failure_of
 from guessbook.trainer.orders import Orders
+from guessbook.trainer.processes import FULL_CODE
 from guessbook.trainer.progress import Past
 from guessbook.trainer.ranks import gathered
 from guessbook.trainer.schedule import total_steps
@@ -66,10 +69,12 @@ class FollowingCallback(TrainerCallback):
 
 def follow(lease: LeaseJobResponse, home: Home, resumed: str) -> None:
     """Trains until rank 0 ends it."""
-    job = Assignment(lease, Past(), home, Orders(lease.job, threading.Event()), lambda event: None, lambda: None)
+    job = Assignment(
+        lease, lambda step: Past(), home, Orders(lease.job, threading.Event()), lambda event: None, lambda: None
+    )
     make_deterministic()
     examples = job.read_examples()
-    base = load_base_model(job.config.base_model, job.config.dtype, home.base_models)
+    base = job.base()
     encoder = Encoder(base.tokenizer, job.config.max_length)
     encoded = [encoder.encode(example) for example in examples]
     model = job.adapted(base)
@@ -87,7 +92,13 @@ def main() -> None:
     task = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_rank_0, daemon=True).start()
     lease = LeaseJobResponse.FromString(base64.b64decode(task["lease"]))
-    follow(lease, Home(Path(task["home"])), task["resumed"])
+    try:
+        follow(lease, Home(Path(task["home"])), task["resumed"])
+    except Exception as error:
+        if failure_of(error) != Failure.FAILURE_OUT_OF_MEMORY:
+            raise
+        traceback.print_exc()
+        os._exit(FULL_CODE)  # at once, and with no other code: what is left of the training could wait for the others
 
 
 def _end_with_rank_0() -> None:

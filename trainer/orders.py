@@ -33,6 +33,7 @@ class Orders:
     def __init__(self, job: Job, leaving: threading.Event) -> None:
         pending = _ENDINGS.get(job.pending)
         self._ending = (pending, job.pending_position) if pending else None
+        self._answered: tuple[Ending, int] | None = None
         self._skip = 0 if job.skip_pending else None
         self._snapshot = 0 if job.snapshot_pending else None
         self.schedule: ScheduleChanged | None = None
@@ -42,6 +43,9 @@ class Orders:
         body = event.WhichOneof("body") or ""
         if ending := _REQUESTS.get(body):
             self._ending = (ending, event.position)
+        elif body in ("job_paused", "job_stopped"):
+            # By the server, since this trainer was away: the job isn't its own before it leases it again, whatever was asked since.
+            self._answered = self._ending
         elif body == "resume_requested":
             self._ending = None
         elif body == "batch_skip_requested":
@@ -53,8 +57,8 @@ class Orders:
 
     def ending(self) -> tuple[Ending, int] | None:
         """Whether the training is to end at this step, how, and the position of the request."""
-        if self._ending:
-            return self._ending
+        if asked := self._answered or self._ending:
+            return asked
         return (Ending.LEFT, 0) if self._leaving.is_set() else None
 
     def take_skip(self) -> int | None:

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,9 +18,12 @@ import torch
 from torch import distributed
 
 from guessbook.proto.control_pb2 import LeaseJobResponse
-from guessbook.trainer.errors import ProcessEnded, UnusableSetting
+from guessbook.proto.events_pb2 import Failure
+from guessbook.trainer.errors import ProcessEnded, ProcessFull, UnusableSetting
+from guessbook.trainer.failure import HINTS
 
 LOCAL = "127.0.0.1"
+FULL_CODE = 12  # what one of the others ends with when the memory is full; the number of ENOMEM
 END_S = 30.0  # for the others to end by themselves when the training is over
 
 
@@ -71,34 +75,38 @@ class Processes:
             return
         for name, value in self._before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
-        dead = self._dead() if isinstance(error, RuntimeError) else ""
+        dead = self._dead() if isinstance(error, RuntimeError) else {}
         self._end(0.0 if error else END_S)
         if distributed.is_initialized():
             distributed.destroy_process_group()
         if dead:
-            raise ProcessEnded(
-                f"{dead} while the job trained on {self._count}",
-                "Look for the reason in the trainer's log, and at the memory. The last checkpoint is kept; submit the file again.",
-            ) from error
+            raise self._ended(dead, f"while the job trained on {self._count}", "The last checkpoint is kept") from error
 
     def _await_ready(self, rank: int) -> None:
-        told = self._others[rank - 1].stdout
-        assert told
-        if not told.readline():
-            raise ProcessEnded(
-                f"process {rank} of {self._count} ended before it had loaded the model",
-                "Look for the reason in the trainer's log. Nothing was trained; submit the file again.",
-            )
+        other = self._others[rank - 1]
+        assert other.stdout
+        if not other.stdout.readline():
+            raise self._ended({rank: other.wait()}, "before it had loaded the model", "Nothing was trained")
 
-    def _dead(self) -> str:
-        """Which of the others died, in words. It may have been only now that it did, so a moment is given."""
+    def _dead(self) -> dict[int, int]:
+        """Which of the others died, and what they ended with. It may have been only now that they did, so a moment is given."""
+        codes = {}
         for rank, other in enumerate(self._others, start=1):
-            try:
-                code = other.wait(1.0)
-            except subprocess.TimeoutExpired:
-                continue
-            return f"process {rank} of {self._count} ended with {code}"
-        return ""
+            with suppress(subprocess.TimeoutExpired):
+                codes[rank] = other.wait(1.0)
+        return codes
+
+    def _ended(self, codes: dict[int, int], when: str, safe: str) -> ProcessEnded:
+        """`codes`: by rank. Where one had no memory, the others died of that."""
+        for rank, code in codes.items():
+            if code == FULL_CODE:
+                told = f"process {rank} of {self._count} ran out of memory {when}"
+                return ProcessFull(told, f"{safe}. {HINTS[Failure.FAILURE_OUT_OF_MEMORY]}")
+        rank, code = next(iter(codes.items()))
+        told = f"process {rank} of {self._count} ended with {code} {when}"
+        return ProcessEnded(
+            told, f"Look for the reason in the trainer's log, and at the memory. {safe}; submit the file again."
+        )
 
     def _end(self, patience_s: float) -> None:
         for other in self._others:

@@ -68,8 +68,8 @@ def _skipped(book: Guessbook, job: str, step: int) -> frozenset[int]:
 
 
 def _last_correct(book: Guessbook, run: Run, step: int) -> dict[int, bool]:
-    """Of each tracked example, as of the snapshots up to `step`; later ones are taken back."""
-    kept = [snapshot for snapshot in run.snapshots if snapshot.step <= step]
+    """Of each tracked example, as of the snapshots up to `step`; later ones are taken back, and one that was interrupted there is taken anew."""
+    kept = [one for one in run.snapshots if one.step < step or (one.step == step and one.complete)]
     if not kept:
         return {}
     # A complete snapshot observed every example; one that failed later on, some.

@@ -86,17 +86,19 @@ class Snapshots:
                 return self._take(step, reason, causation, limits, began, interrupted)
         except Interrupted:
             _log.info("The snapshot at step %d was interrupted.", step)
-            self._last.forget_texts()
-            failed = SnapshotFailed(step=step, error="interrupted by a command; it is taken anew when the job goes on")
-            self._tell(causation, snapshot_failed=failed)
+            self.fail(step, "interrupted by a command; it is taken anew when the job goes on", causation)
             return None
         except Exception as error:  # noqa: BLE001  whatever goes wrong in watching must not stop what is watched
             _log.warning("The snapshot at step %d failed, training goes on without it.", step, exc_info=True)
-            self._last.forget_texts()
-            self._tell(causation, snapshot_failed=SnapshotFailed(step=step, error=f"{type(error).__name__}: {error}"))
+            self.fail(step, f"{type(error).__name__}: {error}", causation)
             return None
         finally:
             self.budget.spend(time.perf_counter() - began)
+
+    def fail(self, step: int, error: str, causation: int = 0) -> None:
+        """Records that there is no snapshot at this step, or no whole one. What was recorded last is not sure then."""
+        self._last.forget_texts()
+        self._tell(causation, snapshot_failed=SnapshotFailed(step=step, error=error))
 
     def _take(
         self,

@@ -16,7 +16,7 @@ def abort(
     reason: ReasonOption = "",
     as_json: AsJson = False,
 ) -> None:
-    """End a consolidation that waits for a trainer. What it is about stays as it was; its job fails.
+    """End a consolidation that waits for a trainer. What it is about stays as it was; its job is cancelled.
 
     Example: guessbook abort 1f3a9c02b4d7 --reason "no trainer before Monday"
     """

@@ -1,6 +1,6 @@
 """Which hooks an event sets off."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from guessbook.projections.book import Book
 from guessbook.projections.evolution import RunEvolution, SnapshotColumns
@@ -18,10 +18,10 @@ def set_off(book: Book, hooks: Iterable[Hook], event: Event) -> Iterator[Hook]:
     return (hook for hook in hooks if not names.isdisjoint(hook.events))
 
 
-def missed(book: Book, hook: Hook, event: Event) -> bool:
+def missed(answered: Mapping[str, int], hook: Hook, event: Event) -> bool:
     """Whether an event came after the last one that a hook ran for. One that never ran has missed nothing."""
-    answered = book.hooks.answered.get(hook.name)
-    return answered is not None and event.position > answered
+    last = answered.get(hook.name)
+    return last is not None and event.position > last
 
 
 def regressed(book: Book, event: Event) -> bool:

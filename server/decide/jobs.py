@@ -91,6 +91,7 @@ def submit(book: Book, now_us: int, wanted: JobQueued) -> Decision:
 def pause(book: Book, name: str) -> Decision:
     job = _named(book, name, JOB_STATE_ACTIVE, "running")
     _refuse_external(job, "paused")
+    _refuse_merging(job, "paused")
     subject = f"job/{job.id}"
     request = Event(subject=subject, pause_requested=PauseRequested())
     if job.state == JOB_STATE_PAUSED:
@@ -122,6 +123,7 @@ def resume(book: Book, name: str) -> Decision:
 def stop(book: Book, name: str) -> Decision:
     """By hand: it goes behind its equals, where a stop that makes room for another job would leave it its place."""
     job = _named(book, name, JOB_STATE_ACTIVE, "running")
+    _refuse_merging(job, "stopped")
     if job.pending == "stop" and not job.keep_place:
         return Decision(job.id, f"{job.name} was asked to stop already; {_when(book, job)}.")
     refuse_ended(job, "stopped")
@@ -139,6 +141,7 @@ def cancel(book: Book, name: str) -> Decision:
     if job.state == JOB_STATE_CANCELLED:
         return Decision(job.id, f"{job.name} is cancelled already.")
     refuse_ended(job, "cancelled")
+    _refuse_merging(job, "cancelled")
     if job.state != JOB_STATE_ACTIVE:
         event = Event(subject=f"job/{job.id}", job_cancelled=JobCancelled(step=job.checkpoint_step))
         return Decision(job.id, f"{job.name} is cancelled; what it has trained is kept.", [event])
@@ -152,8 +155,7 @@ def skip(book: Book, name: str) -> Decision:
     """The batch that is trained now, or the next one to begin, contributes no update."""
     job = _running(book, name, "skip a batch")
     _refuse_external(job, "made to skip a batch")
-    if job.consolidate:
-        raise Refused(f"{job.name} trains nothing: it merges a version", "There is no batch to skip.")
+    _refuse_untrained(job, "no batch to skip")
     if job.skip_pending:
         return Decision(job.id, f"{job.name} was asked to skip a batch already; {_when(book, job)}.")
     event = Event(subject=f"job/{job.id}", batch_skip_requested=BatchSkipRequested())
@@ -162,6 +164,7 @@ def skip(book: Book, name: str) -> Decision:
 
 def snapshot(book: Book, name: str) -> Decision:
     job = _running(book, name, "take a snapshot")
+    _refuse_untrained(job, "no model to look at")
     if not job.config.snapshots:
         raise Refused(f"{job.name} trains without snapshots", "`guessbook schedule --snapshots` turns them on.")
     if job.snapshot_pending:
@@ -269,6 +272,20 @@ def _refuse_external(job: Job, done: str) -> None:
         raise Refused(
             f"{job.name} is trained by a program of its own; it can't be {done} from here",
             "It takes snapshots and can be stopped; to train again, run that program again.",
+        )
+
+
+def _refuse_untrained(job: Job, lacks: str) -> None:
+    if job.consolidate:
+        raise Refused(f"{job.name} trains nothing: it merges a version", f"There is {lacks}.")
+
+
+def _refuse_merging(job: Job, done: str) -> None:
+    """One that waits is like any other; what is half merged can't be kept, and a trainer doesn't listen before it is through."""
+    if job.consolidate and job.state == JOB_STATE_ACTIVE:
+        raise Refused(
+            f"{job.name} is under way; a merge can't be {done}",
+            "It goes on to its end. To be rid of it: `guessbook abort` ends it, with the operation that `guessbook audit` lists.",
         )
 
 

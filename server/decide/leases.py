@@ -8,7 +8,7 @@ from guessbook.projections.names import queue_state
 from guessbook.proto.events_pb2 import QUEUE_STATE_ON, Event, JobLeased
 from guessbook.proto.history_pb2 import JOB_STATE_ACTIVE
 from guessbook.server.decide.jobs import Decision, answer
-from guessbook.server.decide.rejection import Superseded
+from guessbook.server.decide.rejection import Refused, Superseded
 
 
 def lease(book: Book, trainer: str, epoch: int) -> Decision:
@@ -41,10 +41,14 @@ def next_run(book: Book) -> str:
 
 
 def require_current(book: Book, trainer: str, epoch: int) -> None:
-    """Raises Superseded unless this is the trainer's newest process, and its stream was taken in."""
+    """Raises Superseded unless this is the trainer's newest process; Refused, so that it asks again, while it is held for lost."""
     known = book.jobs.trainers.get(trainer)
     if known is None or known.epoch != epoch:
         raise Superseded(
             f"trainer {trainer} has epoch {known.epoch if known else 0} now, not {epoch}",
             "Another process of this name has taken over, or the trainer's stream is not open.",
+        )
+    if not known.connected:
+        raise Refused(
+            f"trainer {trainer} is held for lost: its stream is not open", "Ask again when it has connected anew."
         )

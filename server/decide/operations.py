@@ -13,6 +13,7 @@ from guessbook.projections.book import Book
 from guessbook.proto.events_pb2 import (
     BaseModelSwitched,
     Event,
+    JobCancelled,
     LatestMoved,
     OperationRequested,
     VersionDeleted,
@@ -122,14 +123,25 @@ def _propose_delete(book: Book, asked: OperationRequest, about: Circumstances) -
     return Proposal(version.name, before, {**after, "purge_after_us": purge_after_us}, plan)
 
 
+def jobs_that_need(book: Book, name: str) -> list[str]:
+    """The ids of the jobs that are not over and start from a version, merge it, or train on its model."""
+    needing = {name} | {version.name for version in book.versions.versions if _is_on(book, version, name)}
+    unfinished = (job for job in book.jobs.jobs.values() if job.state not in OVER)
+    return [job.id for job in unfinished if needing & {job.config.from_version, job.consolidate}]
+
+
+def _is_on(book: Book, version: Version, name: str) -> bool:
+    base = book.versions.merged_base(version)
+    return base is not None and base.name == name
+
+
 def _refuse_needed(book: Book, version: Version) -> None:
-    """Raises Refused if other versions came from it, or a job is to start from it."""
-    children = [child.name for child in book.versions.children(version.name) if not child.deleted_at_us]
+    """Raises Refused if other versions came from it or need it, or a job does."""
+    children = [child.name for child in book.versions.dependants(version.name)]
     if children:
         raise Refused(f"{', '.join(children)} came from {version.name}", "Delete those first, or leave this one.")
-    for job in book.jobs.jobs.values():
-        if job.state not in OVER and version.name in (job.config.from_version, job.consolidate):
-            raise Refused(f"job {job.id} needs {version.name}", "Wait until it has ended, or leave this version.")
+    for job in jobs_that_need(book, version.name):
+        raise Refused(f"job {job} needs {version.name}", "Wait until it has ended, or leave this version.")
 
 
 def _perform_delete(book: Book, operation: Operation) -> list[Event]:
@@ -225,6 +237,14 @@ def _propose_consolidation(book: Book, asked: OperationRequest, about: Circumsta
     return Proposal(version.name, before, {"merged": version.name}, plan)
 
 
+def _undo_consolidation(book: Book, operation: Operation) -> list[Event]:
+    """No trainer may merge for it any more."""
+    job = book.jobs.jobs.get(book.operations.by_id[operation.id].job)
+    if job is None or job.state in OVER:
+        return []
+    return [Event(subject=f"job/{job.id}", job_cancelled=JobCancelled())]
+
+
 def _propose_config(book: Book, asked: OperationRequest, about: Circumstances) -> Proposal:
     if about.config_change is None:
         raise Invalid("no new config was given", "Give it as a file: guessbook config set FILE")
@@ -252,7 +272,7 @@ def _nothing(book: Book, operation: Operation) -> list[Event]:
 KINDS: dict[str, Kind] = {
     "delete-version": Kind("pre_deletion", _propose_delete, _perform_delete, _undo_delete),
     "rollback": Kind("pre_rollback", _propose_rollback, _perform_rollback, _undo_rollback),
-    "consolidate": Kind("pre_consolidation", _propose_consolidation, _nothing, _nothing),
+    "consolidate": Kind("pre_consolidation", _propose_consolidation, _nothing, _undo_consolidation),
     "switch-base-model": Kind("pre_base_model_switch", _propose_switch, _perform_switch, _undo_switch),
     "change-config": Kind("pre_config_change", _propose_config, _nothing, _nothing),
     "prune-backups": Kind("pre_prune", _propose_prune, _nothing, _nothing),

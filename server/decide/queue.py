@@ -41,13 +41,21 @@ def switch(book: Book, wanted: "QueueState.ValueType", reason: str) -> Decision:
     if wanted != QUEUE_STATE_OFF:
         return Decision("", "The queue is paused: no job is begun, what runs goes on.", events)
     running = [job for job in job_fold.in_state(book.jobs, JOB_STATE_ACTIVE) if not job.pending]
-    events += [keep_place(job) for job in running if not job.external]
+    stops = [job for job in running if stops_while_off(job)]
+    events += [keep_place(job) for job in stops]
     message = "The queue is off: no job is begun"
-    if len(events) > 1:
-        message += f", {', '.join(job.name for job in running if not job.external)} will stop and keep its place"
+    if stops:
+        message += f", {', '.join(job.name for job in stops)} will stop and keep its place"
+    if any(job.consolidate for job in running):
+        message += "; a merge that is under way goes on to its end"
     if any(job.external for job in running):
         message += "; what other programs train goes on, only they can stop it"
     return Decision("", f"{message}.", events)
+
+
+def stops_while_off(job: Job) -> bool:
+    """Whether a running job is asked to stop when the queue is off: not those of other programs, nor merges, which have no checkpoint."""
+    return not (job.external or job.consolidate)
 
 
 def keep_place(job: Job) -> Event:

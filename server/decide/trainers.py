@@ -19,7 +19,7 @@ from guessbook.proto.history_pb2 import (
     Job,
 )
 from guessbook.server.decide.jobs import answer
-from guessbook.server.decide.queue import keep_place
+from guessbook.server.decide.queue import keep_place, stops_while_off
 from guessbook.server.decide.rejection import Displaced, Forbidden
 
 # What a producer may say. Everything else is decided by the server.
@@ -62,7 +62,7 @@ def connected(book: Book, trainer: str, info: TrainerConnected) -> list[Event]:
         if job.trainer == trainer and job.epoch == info.epoch:
             lease = JobLeased(trainer=trainer, epoch=info.epoch, run=job.run)
             events.append(Event(subject=f"job/{job.id}", job_leased=lease))
-            if book.jobs.queue_state == QUEUE_STATE_OFF and not job.external:
+            if book.jobs.queue_state == QUEUE_STATE_OFF and stops_while_off(job):
                 events.append(keep_place(job))  # it trains still, and hasn't heard of it
     return events
 

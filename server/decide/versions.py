@@ -1,10 +1,10 @@
 """What may be done with versions and base models that destroys nothing."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from guessbook.projections.book import Book
+from guessbook.projections.versions import SUBJECT
 from guessbook.proto.events_pb2 import Event, TrainingConfig, VersionNoted, VersionRestored
 from guessbook.server.decide.jobs import Decision
 from guessbook.server.decide.operations import version_named
@@ -54,14 +54,16 @@ def note(book: Book, name: str, text: str) -> Decision:
     return Decision("", f"The note on {version.name} is written.", [event])
 
 
-def start_from(book: Book, asked: TrainingConfig, folders: Path, default_model: str = "") -> TrainingConfig:
+def start_from(book: Book, asked: TrainingConfig, default_model: str = "") -> TrainingConfig:
     """The config of a job with what it starts from filled in: the version it names, else the latest one that it can go on from, else the base model alone.
 
-    An adapter goes on with its own base model and LoRA settings, a merged model is the base model itself: its folder lies in `folders`. Raises Missing,
-    Refused, Invalid.
+    An adapter goes on with its own base model and LoRA settings, a merged model is the base model itself, as `version/NAME`: where its folder lies depends
+    on the data folder. Raises Missing, Refused, Invalid.
     """
     name = asked.from_version or _latest_for(book, asked, default_model)
     if name in ("", BASE):
+        if asked.base_model.startswith(SUBJECT):
+            raise Invalid(f"{asked.base_model} is no base model", "Name the version in from_version.")
         config = TrainingConfig()
         config.CopyFrom(asked)
         config.ClearField("from_version")
@@ -73,11 +75,13 @@ def start_from(book: Book, asked: TrainingConfig, folders: Path, default_model: 
     config.CopyFrom(asked)
     config.from_version = version.name
     if version.HasField("consolidation"):
-        return _with(config, version.name, base_model=str(folders / version.name))
+        return _with(config, version.name, base_model=f"{SUBJECT}{version.name}")
     run = book.runs.by_id.get(version.run)
     before = run.run.config if run else TrainingConfig()
     lora = {field.name: value for field, value in before.ListFields() if field.name in LORA}
-    config = _with(config, version.name, base_model=version.base_model, **lora)
+    merged = book.versions.merged_base(version)  # older logs have the path of its folder in base_model
+    base_model = f"{SUBJECT}{merged.name}" if merged else version.base_model
+    config = _with(config, version.name, base_model=base_model, **lora)
     targets = list(before.lora_target_modules)
     if asked.lora_target_modules and list(asked.lora_target_modules) != targets:
         told = ", ".join(targets) or "all linear layers"
@@ -114,6 +118,8 @@ def register_base_model(book: Book, name: str, event: Event) -> Decision:
     """Raises Invalid for a name that can't be, Refused for one that means another model already."""
     if not name or len(name) > NAME_LIMIT or name != name.strip():
         raise Invalid(f"a base model can't be called {name!r}", "Give it a short name.")
+    if event.base_model_registered.revision and event.base_model_registered.files:
+        raise Invalid("a model on this machine has no revision", "Leave it out, or give a Hugging Face id.")
     known = book.base_models.by_name.get(name)
     if known is None:
         return Decision("", f"{name} is registered.", [event])

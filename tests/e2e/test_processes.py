@@ -99,6 +99,36 @@ def test_two_processes_train_what_one_would_and_go_on_after_a_pause(
         assert torch.equal(tensor, adapters[2][name]), name
 
 
+# What Python runs first in each process: on those of rank 1 and above more than two rows at a time can't be trained.
+SCARCE = """
+import os
+if os.environ.get("RANK", "0") != "0":
+    import torch
+    from transformers import LlamaForCausalLM
+    forward = LlamaForCausalLM.forward
+    def bounded(self, input_ids, **inputs):
+        if len(input_ids) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return forward(self, input_ids=input_ids, **inputs)
+    LlamaForCausalLM.forward = bounded
+"""
+
+
+def test_a_process_without_memory_has_all_go_on_at_smaller_batches_if_the_job_allows_it(
+    server: ServerProcess, book: Guessbook, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SCARCE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    fields = {"max_steps": 4, "per_device_train_batch_size": 4, "snapshot_steps": [4]}
+    identity = _submit(book, tmp_path, model, **fields, auto_find_batch_size=True)
+    with TrainerProcess(server.home.root, server.address, "box"):
+        _until(book, "job_completed", identity)
+    (told,) = [event.batch_size_reduced for event in book.read() if event.HasField("batch_size_reduced")]
+    assert (told.per_device_train_batch_size, told.gradient_accumulation_steps) == (2, 2)
+    assert "process 1 of 2 ran out of memory" in told.error
+    assert [step.step for step in _steps(book, "run-0001")] == [1, 2, 3, 4]
+
+
 def test_a_killed_process_fails_the_job_and_the_trainer_goes_on_with_the_next(
     server: ServerProcess, book: Guessbook, trainer: TrainerProcess, tmp_path: Path, model: Path
 ) -> None:

@@ -14,16 +14,16 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from server_process import ServerProcess
 from tiny_model import make_tiny_model
 from trainer_thread import Working, submit
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from guessbook.clients.client import Guessbook
 from guessbook.proto.control_pb2 import LeaseJobResponse
-from guessbook.proto.events_pb2 import Event
+from guessbook.proto.events_pb2 import Event, VersionCreated
 from guessbook.proto.history_pb2 import Version
 from guessbook.proto.safety_pb2 import OPERATION_STAGE_COMPLETED, OPERATION_STAGE_UNDONE
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.home import Home
-from guessbook.trainer import daemon
+from guessbook.trainer import consolidation, daemon
 from guessbook.trainer.consolidation import Consolidation, MergeRefused, merge
 from guessbook.trainer.daemon import Leaving
 from guessbook.trainer.version import store_adapter
@@ -90,13 +90,47 @@ def test_a_right_merge_passes_its_proof(tmp_path: Path, model_folder: Path, lora
     proof = created.consolidation
     assert (created.parent, proof.examples, proof.same_guesses) == (version.name, 4, 4)
     assert proof.max_logit_difference <= proof.tolerance < proof.difference_from_base
-    folder = tmp_path / "merged"
+    assert loaded(home, created).config.model_type == "llama"
+    assert [path for path in home.root.iterdir() if path.name.startswith("guessbook-")] == []
+
+
+def test_a_base_in_bfloat16_is_merged_in_float32_into_shards(
+    tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that the adapter was trained on in 4 bits is merged as it is stored."""
+    home, half = Home(tmp_path / "home"), tmp_path / "half"
+    model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.bfloat16)
+    model.save_pretrained(half)
+    AutoTokenizer.from_pretrained(model_folder).save_pretrained(half)
+    lease, version = prepared(home, half)
+    lease.job.config.dtype, lease.job.config.load_in_4bit = "bfloat16", True
+    monkeypatch.setattr(consolidation, "SHARD", "40KB")
+    events: list[Event] = []
+    Consolidation(lease, version, home, events.append).carry_out()
+    created = events[-1].version_created
+    assert created.consolidation.max_logit_difference <= created.consolidation.tolerance
+    assert len([file for file in created.files if file.path.endswith(".safetensors")]) > 1
+    assert "model.safetensors.index.json" in [file.path for file in created.files]
+    merged = loaded(home, created)
+    assert {weight.dtype for weight in merged.parameters()} == {torch.float32}
+    name = "model.layers.0.self_attn.q_proj.weight"
+    weight = merged.get_parameter(name)
+    assert not torch.equal(weight, weight.bfloat16().float()), "it would have lost what the adapter adds"
+    assert torch.equal(
+        merged.get_parameter(name.replace("q_proj", "k_proj")),
+        model.get_parameter(name.replace("q_proj", "k_proj")).float(),
+    )
+
+
+def loaded(home: Home, created: VersionCreated) -> PreTrainedModel:
+    """A merged version, from its files in the artifacts alone."""
+    folder = home.root / "merged"
     for file in created.files:
         target = folder / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(Artifacts(home.artifacts).verified_path(file.sha256).read_bytes())
-    assert AutoModelForCausalLM.from_pretrained(folder).config.model_type == "llama"
-    assert [path for path in home.root.iterdir() if path.name.startswith("guessbook-")] == []
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder)
+    return model
 
 
 @pytest.mark.parametrize("wrong", [scaled, skipped, one_layer_missing])

@@ -1,10 +1,11 @@
 """Commands as files, and the files that show the present, on a real server."""
 
+import asyncio
 import getpass
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from eventually import eventually
@@ -16,6 +17,10 @@ from server_process import ServerProcess
 from guessbook.clients.client import Guessbook
 from guessbook.proto import events_pb2 as e
 from guessbook.proto import history_pb2 as h
+from guessbook.server.control_files import ControlFiles
+from guessbook.server.live_book import LiveBook
+from guessbook.server.safety import Safety
+from guessbook.store.home import Home
 
 ME = f"owner:{getpass.getuser()}"
 QUEUE_KEYS = ["active", "queued", "paused", "completed"]
@@ -103,6 +108,37 @@ def test_what_can_not_be_removed_holds_up_no_other(server: ServerProcess, book: 
     answer = server.home.control / "last_answer.txt"
     eventually(lambda: answer.exists() and "it is a folder" in answer.read_text())
     assert "no job is paused" in touch(server, ".resume")
+
+
+def test_an_answer_that_can_not_be_written_repeats_no_command(
+    server: ServerProcess, book: Guessbook, trainer: ScriptedTrainer, tmp_path: Path
+) -> None:
+    job = begin(book, trainer, tmp_path)
+    (server.home.control / "last_answer.txt").mkdir()
+    path = server.home.control / ".snapshot"
+    path.touch()
+    eventually(lambda: not path.exists())
+    events = list(book.read(subjects=[f"job/{job.id}"]))
+    assert [event.HasField("snapshot_requested") for event in events].count(True) == 1
+
+
+def test_what_can_not_be_removed_is_obeyed_once(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    stuck = home.control / ".stop"
+    stuck.mkdir(parents=True)
+    files = ControlFiles(cast(LiveBook, None), home, cast(Safety, None))  # what is refused as a file asks neither
+    answer = home.control / "last_answer.txt"
+
+    async def twice() -> None:
+        with pytest.raises(OSError):
+            await files._obey(stuck)
+        assert "it is a folder" in answer.read_text()
+        answer.unlink()
+        with pytest.raises(OSError):
+            await files._obey(stuck)
+        assert not answer.exists(), "an old answer takes no newer one's place"
+
+    asyncio.run(twice())
 
 
 def test_a_file_from_before_the_start_is_obeyed(server: ServerProcess, book: Guessbook, tmp_path: Path) -> None:

@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 import torch
 from assigned import Book, assign, tiny_config
+from integration.test_daemon import bodies, until
 from server_process import ServerProcess
 from tiny_model import make_tiny_model
 from trainer_thread import Working, submit
 from transformers import LlamaForCausalLM
 
 from guessbook.clients.client import Guessbook
-from guessbook.proto.events_pb2 import Event, Failure
+from guessbook.proto.events_pb2 import Device, Event, Failure
 from guessbook.proto.history_pb2 import JOB_STATE_COMPLETED, JOB_STATE_FAILED
 from guessbook.store.home import Home
-from guessbook.trainer import checkpoint
+from guessbook.trainer import assignment, checkpoint
 from guessbook.trainer.errors import NotFinite, UnusableSetting
 from guessbook.trainer.failure import failure_of, job_failed
 
@@ -83,6 +84,21 @@ def test_a_full_disk_fails_the_job_and_keeps_the_checkpoint_before(
     assert [saved.step for saved in book.bodies("checkpoint_saved")] == [4]
 
 
+def test_after_a_full_disk_nothing_of_what_could_not_be_saved_stays(
+    server: ServerProcess, book: Guessbook, model_folder: Path
+) -> None:
+    folder = server.home.checkpoints / "run-0001"
+    with Working(server.home, book):
+        submit(book, server.home, model_folder, max_steps=400, save_steps=200, snapshots=False)
+        until(lambda: bool(bodies(book, "step_completed")))
+        place = checkpoint.place(checkpoint.staging(folder), 200)
+        place.mkdir(parents=True)
+        (place / "optimizer.pt").symlink_to("/dev/full")
+        until(lambda: book.jobs().jobs[0].state == JOB_STATE_FAILED)
+        assert book.jobs().jobs[0].failure == Failure.FAILURE_DISK_FULL
+        assert not checkpoint.staging(folder).exists()
+
+
 def test_modules_that_the_model_does_not_have_are_named_with_the_nearest(model_folder: Path, tmp_path: Path) -> None:
     config = tiny_config(lora_target_modules=["q_proj", "v_porj"])
     with pytest.raises(UnusableSetting, match="v_porj") as raised:
@@ -145,3 +161,15 @@ def test_out_of_memory_is_told_with_advice_if_it_does_not(
     assert (job.state, job.failure) == (JOB_STATE_FAILED, Failure.FAILURE_OUT_OF_MEMORY)
     assert "auto_find_batch_size" in job.hint
     assert not scarce
+
+
+def test_what_can_not_fit_whatever_the_batch_fails_at_once(
+    server: ServerProcess, book: Guessbook, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assignment, "devices", lambda: [Device(name="small", memory_bytes=1000)])
+    submit(book, server.home, model_folder, per_device_train_batch_size=8, auto_find_batch_size=True)
+    with Working(server.home, book, once=True) as trainer:
+        trainer.join()
+    (job,) = book.jobs().jobs
+    assert (job.state, job.failure) == (JOB_STATE_FAILED, Failure.FAILURE_OUT_OF_MEMORY)
+    assert not bodies(book, "batch_size_reduced")

@@ -14,7 +14,7 @@ from server_process import ServerProcess
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import GuessbookError, Invalid, NotFound, Rejected
 from guessbook.proto.events_pb2 import Event
-from guessbook.proto.history_pb2 import JOB_STATE_FAILED
+from guessbook.proto.history_pb2 import JOB_STATE_CANCELLED
 from guessbook.proto.safety_pb2 import (
     OPERATION_STAGE_COMPLETED,
     OPERATION_STAGE_REFUSED,
@@ -170,6 +170,43 @@ def test_an_operation_whose_check_fails_is_undone(
     assert next(version for version in book.versions().versions if version.latest).name == two
 
 
+@pytest.mark.parametrize("what", ["link", "file"])
+def test_a_rollback_whose_link_or_folder_is_wrong_is_undone(
+    server: ServerProcess, book: Guessbook, trainer: ScriptedTrainer, what: str
+) -> None:
+    one, two = trainer.version(book, "one"), trainer.version(book, "two")
+    link = server.home.versions / "latest"
+    if what == "link":  # what nobody can rename a link over
+        link.unlink()
+        link.mkdir()
+    else:
+        (server.home.versions / one / "adapter_model.safetensors").write_bytes(b"something else")
+    undone = carried_out(book, "rollback", one)
+    assert undone.stage == OPERATION_STAGE_UNDONE
+    assert f"{link} is no link" in undone.error if what == "link" else "is not the file of v001" in undone.error
+    assert next(version.name for version in book.versions().versions if version.latest) == two
+    if what == "link":
+        link.rmdir()
+    else:
+        shutil.rmtree(server.home.versions / one)
+    assert carried_out(book, "rollback", one).stage == OPERATION_STAGE_COMPLETED
+    assert latest(server) == one
+
+
+def test_a_version_that_can_not_be_moved_to_the_trash_is_not_deleted(
+    server: ServerProcess, book: Guessbook, trainer: ScriptedTrainer
+) -> None:
+    trainer.version(book, "one")
+    two = trainer.version(book, "two")
+    server.home.trash.write_text("a file in the place of the folder")
+    undone = carried_out(book, "delete-version", two)
+    assert undone.stage == OPERATION_STAGE_UNDONE
+    assert "could not be moved to" in undone.error
+    assert latest(server) == two
+    server.home.trash.unlink()
+    assert carried_out(book, "delete-version", two).stage == OPERATION_STAGE_COMPLETED
+
+
 def test_a_base_model_is_registered_switched_and_checked(
     book: Guessbook, trainer: ScriptedTrainer, tmp_path: Path
 ) -> None:
@@ -261,7 +298,7 @@ def test_a_consolidation_that_no_trainer_takes_is_ended_and_holds_up_nothing(
     assert ended.stage == OPERATION_STAGE_UNDONE
     assert "no trainer" in ended.error
     job = next(job for job in book.jobs().jobs if job.consolidate)
-    assert job.state == JOB_STATE_FAILED
+    assert job.state == JOB_STATE_CANCELLED
     assert not book.lease(trainer.name, trainer.epoch).HasField("job")
     assert carried_out(book, "delete-version", two).stage == OPERATION_STAGE_COMPLETED
     with pytest.raises(Rejected, match="doesn't wait"):

@@ -1,9 +1,10 @@
 """Hooks on a real server: commands and webhooks that events set off, and that nothing they do holds up the log or is forgotten."""
 
+import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from server_process import ServerProcess
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import GuessbookError
 from guessbook.proto import events_pb2 as e
+from guessbook.server.hooks import Hooks
+from guessbook.server.live_book import LiveBook
+from guessbook.store.log import Append, Log
 
 
 def configure(server: ServerProcess, *hooks: dict[str, Any]) -> None:
@@ -122,6 +126,65 @@ def test_what_a_kill_cut_off_is_made_up_for(server: ServerProcess, book: Guessbo
     configure(server, {"name": "tell", "events": ["job_queued"], "command": "true"})
     server.start()
     assert [event.causation for event in ran(book, "tell", 3)] == [one.position for one in (first, second, third)]
+
+
+def test_what_comes_during_a_start_runs_after_what_was_missed(
+    server: ServerProcess, book: Guessbook, tmp_path: Path
+) -> None:
+    hook = {"name": "tell", "events": ["job_queued"], "command": "true"}
+    configure(server, hook)
+    first = submit(book, tmp_path).position
+    ran(book, "tell")
+    configure(server)
+    missed = submit(book, tmp_path, 5).position
+    server.stop()
+    configure(server, hook)
+
+    async def during(live: LiveBook, hooks: Hooks) -> int:
+        queued = e.Event(subject="job/new", job_queued=e.JobQueued(name="new"))
+        new = (await live.append(Append([queued], "local"))).first_position
+        await asyncio.sleep(0.2)  # long enough to run a hook, which must not be
+        await hooks.start()
+        return new
+
+    new = asyncio.run(_beside(server, during))
+    server.start()
+    assert [event.causation for event in ran(book, "tell", 3)] == [first, missed, new]
+
+
+def test_an_event_that_no_environment_can_hold_ends_no_hook(server: ServerProcess, book: Guessbook) -> None:
+    server.stop()
+    configure(server, {"name": "tell", "events": ["job_failed"], "command": "true"})
+
+    async def old(live: LiveBook, hooks: Hooks) -> int:
+        await hooks.start()
+        failed = e.JobFailed(error="x")
+        hooks.follow([e.Event(position=1, subject="job/\0", job_failed=failed)])  # from before such names were refused
+        hooks.follow([e.Event(position=2, subject="job/a", job_failed=failed)])
+        return 2
+
+    asyncio.run(_beside(server, old))
+    server.start()
+    told = [event.hook_ran for event in ran(book, "tell", 2)]
+    assert [one.ok for one in told] == [False, True]
+    assert "null byte" in told[0].detail
+
+
+async def _beside(server: ServerProcess, do: Callable[[LiveBook, Hooks], Awaitable[int]]) -> int:
+    """Does something with hooks in this process, while the server is stopped, and waits until one has run for the event at the position it returns."""
+    live = LiveBook(Log(server.home.log), lambda error: None)
+    await live.fold.caught_up()
+    hooks = Hooks(live, server.home, lambda: "")
+    live.followers.append(hooks.follow)
+    try:
+        position = await do(live, hooks)
+        async with asyncio.timeout(30):
+            while live.book.hooks.answered.get("tell", 0) < position:
+                await asyncio.sleep(0.02)
+        return position
+    finally:
+        await hooks.close()
+        live.close()
 
 
 def test_more_regressed_examples_than_before_are_a_regression(

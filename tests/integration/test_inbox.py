@@ -1,5 +1,6 @@
 """The inbox of a real server: what becomes of each kind of file, and that a crash at any moment neither loses one nor queues it twice."""
 
+import asyncio
 import getpass
 import os
 import random
@@ -16,7 +17,13 @@ from server_process import ServerProcess
 from guessbook.clients.client import Guessbook
 from guessbook.proto import events_pb2 as e
 from guessbook.proto import history_pb2 as h
-from guessbook.store.artifacts import file_sha256
+from guessbook.proto.control_pb2 import SubmitJobRequest, SubmitJobResponse
+from guessbook.server.inbox import Inbox
+from guessbook.server.live_book import LiveBook
+from guessbook.server.submission import Submission
+from guessbook.store import dropped_file
+from guessbook.store.artifacts import Artifacts, file_sha256
+from guessbook.store.log import Log
 
 CONFIG = "inbox: {settled_s: 0.2, max_bytes: 100000}\n"
 ME = f"owner:{getpass.getuser()}"
@@ -300,6 +307,117 @@ def test_a_file_that_can_not_be_moved_is_queued_once(server: ServerProcess, book
     eventually(lambda: not path.exists())
     assert [one.id for one in book.jobs().jobs] == [job]
     assert (server.home.root / book.jobs().jobs[0].file).exists()
+
+
+class Meanwhile(Submission):
+    """Before a submission is answered, something happens."""
+
+    def __init__(self, live: LiveBook, artifacts: Artifacts, happens: Callable[[], object]) -> None:
+        super().__init__(live, artifacts, "tiny")
+        self._happens = happens
+
+    async def submit(
+        self, actor: str, request: SubmitJobRequest, received: e.FileReceived | None = None
+    ) -> SubmitJobResponse:
+        answer = await super().submit(actor, request, received)
+        self._happens()
+        return answer
+
+
+def beside(server: ServerProcess, happens: Callable[[], object], done: Callable[[], object]) -> None:
+    """Takes what is in the inbox in this process, while the server is stopped, until it is done."""
+
+    async def run() -> None:
+        live = LiveBook(Log(server.home.log), lambda error: None)
+        await live.fold.caught_up()
+        artifacts = Artifacts(server.home.artifacts)
+        inbox = Inbox(live, server.home, artifacts, Meanwhile(live, artifacts, happens))
+        inbox.start()
+        try:
+            await asyncio.to_thread(eventually, done)
+        finally:
+            await inbox.close()
+            live.close()
+
+    if server.running:
+        server.stop()
+    asyncio.run(run())
+    server.start()
+
+
+@pytest.mark.parametrize("becomes", ["another file", "gone"])
+def test_a_file_that_is_replaced_while_it_is_queued_has_its_own_turn(
+    becomes: str, server: ServerProcess, book: Guessbook, tmp_path: Path
+) -> None:
+    first, second = write_questions(tmp_path / "first", 5), write_questions(tmp_path / "second", 6)
+    contents = {file_sha256(first)} | ({file_sha256(second)} if becomes == "another file" else set())
+    path = put(server, first, name="facts.jsonl")
+
+    def happens() -> None:
+        if becomes == "gone":
+            path.unlink()
+        elif second.exists():
+            second.rename(path)
+
+    beside(server, happens, lambda: len(list(server.home.active.glob("[!.]*"))) == len(contents))
+    jobs = book.jobs().jobs
+    assert {job.dataset for job in jobs} == contents
+    assert {file_sha256(server.home.root / job.file) for job in jobs} == contents
+    assert not path.exists()
+
+
+def test_a_file_that_is_mended_while_it_is_judged_is_not_rejected(
+    server: ServerProcess, book: Guessbook, tmp_path: Path
+) -> None:
+    path = put(server, write_questions(tmp_path / "bad", 5, bad=["oops"]), name="facts.jsonl")
+    mended = write_questions(tmp_path / "good", 5)
+
+    def happens() -> None:
+        if mended.exists():
+            mended.rename(path)
+
+    beside(server, happens, lambda: server.home.active.exists() and list(server.home.active.glob("*.jsonl")))
+    assert [job.name for job in book.jobs().jobs] == ["facts.jsonl"]
+    assert not (server.home.rejected / "facts.jsonl").exists()
+
+
+def test_a_rejected_file_never_lies_in_the_inbox_without_its_sidecar(
+    server: ServerProcess, book: Guessbook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.stop()
+    (tmp_path / "facts.yaml").write_text("lora_rr: 4\n")
+    put(server, tmp_path / "facts.yaml")
+    path = put(server, write_questions(tmp_path / "facts.jsonl", 5))
+    move, moved = dropped_file.move, list[Path]()
+
+    def cut_off(source: Path, target: Path) -> None:
+        if moved:
+            raise OSError("the process was killed after the first move")
+        moved.append(source)
+        move(source, target)
+
+    monkeypatch.setattr(dropped_file, "move", cut_off)
+    beside(server, lambda: None, lambda: moved)
+    assert moved == [path]
+    assert path.with_suffix(".yaml").exists()
+    assert not book.jobs().jobs
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another account")
+@pytest.mark.parametrize("theirs", ["facts.yaml", "held.jsonl"])
+def test_what_belongs_to_somebody_else_sets_nothing(
+    theirs: str, server: ServerProcess, book: Guessbook, tmp_path: Path
+) -> None:
+    write_questions(server.home.root / "held.jsonl", 2)
+    (tmp_path / "facts.yaml").write_text("held_out: held.jsonl\n")
+    sidecar = put(server, tmp_path / "facts.yaml")
+    os.chown(sidecar if theirs == "facts.yaml" else server.home.root / theirs, 1, 1)
+    put(server, write_questions(tmp_path / "facts.jsonl", 5))
+    told, _ = rejected(server, book, "facts.jsonl")
+    whose = dropped_file.owner(sidecar.parent)
+    assert "belongs to" in told.reason
+    assert told.reason.endswith(f", and the file itself to {whose}.")
+    assert not book.jobs().jobs
 
 
 def test_kills_at_any_moment_lose_no_file_and_queue_none_twice(

@@ -56,7 +56,9 @@ def train(folder: Path, *mirrors: str) -> tuple[Path, list[Event]]:
     dataset = Artifacts(home.artifacts).put(write_questions(folder / "sums.jsonl", 6))
     job = Job(id="job-1", dataset=dataset, config=config)
     lease = LeaseJobResponse(job=job, run="run-1", dataset_name="sums.jsonl")
-    assignment = Assignment(lease, Past(), home, Orders(job, threading.Event()), events.append, lambda: None)
+    assignment = Assignment(
+        lease, lambda step: Past(), home, Orders(job, threading.Event()), events.append, lambda: None
+    )
     assert assignment.carry_out() == (Ending.COMPLETED, 0)
     return assignment.folder, events
 

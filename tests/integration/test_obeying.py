@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from transformers import TrainerCallback
 from guessbook.proto.events_pb2 import BatchSkipRequested, Event, PauseRequested
 from guessbook.proto.history_pb2 import Job
 from guessbook.store.home import Home
+from guessbook.trainer import checkpoint
 from guessbook.trainer.orders import Ending, Orders
 from guessbook.trainer.training import ExampleLossTrainer
 
@@ -170,7 +172,9 @@ def test_a_batch_that_is_skipped_changes_nothing_and_the_run_goes_on(
         assert same == (number + 1 == 4)
 
 
-def test_a_batch_that_was_skipped_is_skipped_again_after_a_kill(model_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("torn", [False, True])
+def test_a_batch_that_was_skipped_is_skipped_again_after_a_kill(model_folder: Path, tmp_path: Path, torn: bool) -> None:
+    """Also where the last checkpoint, which is behind that batch, is torn, and the run goes on from the one before."""
     before = Event()
     before.step_completed.step = 5
     orders, book = asking(SKIP, before)
@@ -183,16 +187,18 @@ def test_a_batch_that_was_skipped_is_skipped_again_after_a_kill(model_folder: Pa
 
     def kill(event: Event) -> None:
         record(event)
-        if event.step_completed.step == 7:
+        if (event.checkpoint_saved if torn else event.step_completed).step == (8 if torn else 7):
             raise Killed
 
     killed.record = kill  # type: ignore[method-assign]
     home = Home(tmp_path / "killed")
     with pytest.raises(Killed):
         assign(home, model_folder, tiny_config(), killed, orders).carry_out()
-    again = Book()
-    past = past_of([killed], 4)
-    assert past.skipped == {6}
-    assert assign(home, model_folder, tiny_config(), again, past=past, resume_step=4).carry_out()[0] is Ending.COMPLETED
+    if torn:
+        (checkpoint.place(home.checkpoints / "run-1", 8) / checkpoint.MARKER).unlink()
+    again, known = Book(), partial(past_of, [killed])
+    resumed = assign(home, model_folder, tiny_config(), again, past=known, resume_step=8 if torn else 4)
+    assert resumed.carry_out()[0] is Ending.COMPLETED
+    assert again.bodies("job_resumed")[0].step == 4
     assert [body.step for body in again.bodies("batch_skipped")] == [6]
     assert_identical(adapter(whole, book), adapter(home, again))

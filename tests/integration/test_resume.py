@@ -140,6 +140,29 @@ def test_a_torn_checkpoint_is_passed_over(
     assert_identical(adapter(*undisturbed_run), adapter(home, again))
 
 
+def test_however_long_the_server_was_away_the_last_checkpoint_that_it_knows_is_there(
+    undisturbed_run: tuple[Home, Book], model_folder: Path, tmp_path: Path
+) -> None:
+    """It heard of the first one, and of nothing after that; then the trainer is lost too."""
+    home = Home(tmp_path)
+
+    def kill(event: Event) -> None:
+        if event.step_completed.step == STEPS:
+            raise Killed
+
+    book = Book(kill)
+    assigned = assign(home, model_folder, tiny_config(save_steps=2), book)
+    assigned.all_told = lambda: len(book.bodies("checkpoint_saved")) < 2
+    with pytest.raises(Killed):
+        assigned.carry_out()
+    folder = home.checkpoints / "run-1"
+    assert {path.name for path in folder.glob("checkpoint-*")} == {"checkpoint-2", "checkpoint-6", "checkpoint-8"}
+    again = Book()
+    assert resume(home, model_folder, again, 2) == (Ending.COMPLETED, 0)
+    assert again.bodies("job_resumed")[0].step == 2
+    assert_identical(adapter(*undisturbed_run), adapter(home, again))
+
+
 def test_without_a_checkpoint_a_started_run_begins_anew(
     undisturbed_run: tuple[Home, Book], model_folder: Path, tmp_path: Path
 ) -> None:

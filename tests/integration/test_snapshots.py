@@ -282,6 +282,22 @@ def test_a_changed_schedule_counts_from_the_next_step_on(
     assert_identical(adapter(*plain_run), adapter(home, book))
 
 
+def test_a_request_that_meets_a_schedule_without_snapshots_is_answered(model_folder: Path, tmp_path: Path) -> None:
+    orders = Orders(Job(), threading.Event())
+
+    def change(event: Event) -> None:
+        if event.step_completed.step == 3:
+            orders.apply(Event(position=61, snapshot_requested=SnapshotRequested()))
+            orders.apply(Event(position=62, schedule_changed=ScheduleChanged(snapshots=False)))
+
+    book = Book(change)
+    assert assign(Home(tmp_path), model_folder, tiny_config(), book, orders).carry_out() == COMPLETED
+    (failed,) = [event for event in book.events if event.HasField("snapshot_failed")]
+    assert (failed.causation, failed.snapshot_failed.step) == (61, 3)
+    assert "turned off" in failed.snapshot_failed.error
+    assert [one.step for one in book.bodies("snapshot_started")] == [0, 2]
+
+
 def test_named_examples_are_tracked_and_an_unknown_name_fails_the_job(model_folder: Path, tmp_path: Path) -> None:
     home, book = Home(tmp_path / "home"), Book()
     first = assign(home, model_folder, tiny_config(), book)

@@ -153,7 +153,11 @@ def test_a_trainer_whose_name_is_taken_is_not_tried_for_ever(tmp_path: Path) -> 
 
 
 def test_a_second_signal_kills_what_is_left(up: Up) -> None:
-    os.kill(up.alive["trainer"], signal.SIGSTOP)  # it will not end by itself
+    trainer = up.alive["trainer"]
+    os.kill(trainer, signal.SIGSTOP)  # it will not end by itself
+    until(
+        lambda: "State:\tT" in Path(f"/proc/{trainer}/status").read_text()
+    )  # of two signals the kernel delivers SIGTERM first
     up.process.send_signal(signal.SIGTERM)
     until(lambda: "stopping the trainer" in up.told)
     up.process.send_signal(signal.SIGINT)

@@ -13,7 +13,7 @@ from guessbook.clients.cli import main as cli
 from guessbook.clients.cli import options, wording
 from guessbook.clients.cli.demo import EXAMPLES, summarise
 from guessbook.clients.cli.output import as_document
-from guessbook.clients.cli.resume import goes_on_soon
+from guessbook.clients.cli.resume import why_it_waits
 from guessbook.clients.cli.submit import called
 from guessbook.clients.cli.training_options import chosen
 from guessbook.proto import events_pb2, history_pb2
@@ -193,17 +193,20 @@ def test_durations_and_foreign_text_read_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trainers", "queue", "soon"),
+    ("outlook", "waits"),
     [
-        ([history_pb2.Trainer(connected=True)], events_pb2.QUEUE_STATE_ON, True),
-        ([history_pb2.Trainer(connected=True, job="a"), history_pb2.Trainer()], events_pb2.QUEUE_STATE_ON, False),
-        ([history_pb2.Trainer(connected=True)], events_pb2.QUEUE_STATE_PAUSED, False),
+        (history_pb2.JobOutlook(job="a", why="next", trainer="t", starts_at_us=5), ""),
+        (history_pb2.JobOutlook(job="a", why="runs", trainer="t"), ""),
+        (
+            history_pb2.JobOutlook(job="a", why="behind 1 urgent job", trainer="t", starts_at_us=6),
+            "behind 1 urgent job",
+        ),
+        (history_pb2.JobOutlook(job="a", why="the queue is off", starts_at_us=0), "the queue is off"),
+        (history_pb2.JobOutlook(job="b", why="next"), ""),
     ],
 )
-def test_resume_waits_only_for_a_trainer_that_may_begin(
-    trainers: list[history_pb2.Trainer], queue: events_pb2.QueueState.ValueType, soon: bool
-) -> None:
-    assert goes_on_soon(history_pb2.Status(trainers=trainers, queue=queue)) == soon
+def test_resume_waits_only_for_a_trainer_that_may_begin(outlook: history_pb2.JobOutlook, waits: str) -> None:
+    assert why_it_waits("a", history_pb2.ExplainQueueResponse(now_us=5, jobs=[outlook])) == waits
 
 
 def test_the_demo_has_36_different_questions_with_short_answers() -> None:

@@ -106,6 +106,26 @@ def test_why_a_command_is_refused(command: Command, events: list[Event], why: st
     assert caught.value.hint
 
 
+def _merge() -> Event:
+    body = e.JobQueued(name="merge", dataset="d", consolidate="v1", config=e.TrainingConfig(snapshots=True))
+    return Event(subject="job/a", job_queued=body)
+
+
+def test_a_merge_that_is_under_way_takes_no_request_that_it_could_not_obey() -> None:
+    for command in (jobs.pause, jobs.stop, jobs.cancel):
+        with pytest.raises(Refused, match="a merge can't be") as caught:
+            command(_book(HERE, _merge(), LEASED), "a")
+        assert "`guessbook abort` ends it" in caught.value.hint
+    for command in (jobs.skip, jobs.snapshot):
+        with pytest.raises(Refused, match="trains nothing"):
+            command(_book(HERE, _merge(), LEASED), "a")
+    assert _bodies(jobs.pause(_book(_merge()), "a")) == ["pause_requested", "job_paused"]
+    assert _bodies(jobs.cancel(_book(HERE, _merge(), LEASED, INTERRUPTED), "a")) == ["job_cancelled"]
+    off = Event(subject="queue", queue_changed=e.QueueChanged(to=e.QUEUE_STATE_OFF))
+    back = trainers.connected(_book(HERE, _merge(), LEASED, INTERRUPTED, off), "t", e.TrainerConnected(epoch=1))
+    assert [event.WhichOneof("body") for event in back] == ["job_leased"]
+
+
 @pytest.mark.parametrize("command", [jobs.pause, jobs.resume, jobs.stop, jobs.cancel, jobs.skip, jobs.snapshot])
 def test_a_command_finds_its_job_or_says_so(command: Command) -> None:
     with pytest.raises(Missing, match="no job b"):

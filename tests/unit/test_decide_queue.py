@@ -74,6 +74,13 @@ def test_off_stops_what_runs_in_its_place_and_paused_leaves_it_alone() -> None:
         queue.switch(book, e.QUEUE_STATE_UNSPECIFIED, "")
 
 
+def test_off_lets_a_merge_come_to_its_end() -> None:
+    merge = Event(subject="job/m", job_queued=e.JobQueued(name="m", dataset="d", consolidate="v1"))
+    off = queue.switch(_after(Book(), _here("t"), merge, _leased("m", "t")), e.QUEUE_STATE_OFF, "")
+    assert not _stops(off)
+    assert off.message == "The queue is off: no job is begun; a merge that is under way goes on to its end."
+
+
 def test_what_is_asked_of_a_job_already_is_not_taken_back_by_off() -> None:
     book = _after(Book(), _here("t"), _queued("a"), _leased("a", "t"))
     book = _after(book, *jobs.pause(book, "a").events)
@@ -196,3 +203,28 @@ def test_a_waiting_job_can_be_made_urgent_and_take_the_place_at_once() -> None:
     book = _after(book, *decision.events, Event(subject="job/a", job_stopped=e.JobStopped(step=3)))
     assert leases.lease(book, "t", 1).job == "b"
     assert _order(_after(book, *leases.lease(book, "t", 1).events)) == ["a"]
+
+
+def test_a_job_that_was_just_leased_is_the_youngest() -> None:
+    running = [_queued("old", e.PRIORITY_LOW), _queued("new", e.PRIORITY_LOW)]
+    leased = [_leased("new", "t"), _leased("old", "u"), Event(subject="job/old", job_started=e.JobStarted())]
+    assert list(_stops(_urgent(_after(Book(), _here("t"), _here("u"), *running, *leased)))) == ["new"]
+
+
+def test_what_fits_no_free_trainer_takes_none_from_an_urgent_job() -> None:
+    book = _after(Book(), _here("t"), _here("free"), _queued("a", e.PRIORITY_LOW), _leased("a", "t"))
+    wide = Event(
+        subject="job/w",
+        job_queued=e.JobQueued(name="w", dataset="d", priority=e.PRIORITY_URGENT, needs=e.Needs(devices=2)),
+    )
+    assert _urgent(_after(book, wide)).message.endswith("A trainer is free for it.")
+
+
+# ---- leases ----
+
+
+def test_a_trainer_that_is_held_for_lost_gets_no_job_before_its_stream_is_back() -> None:
+    book = _after(Book(), _here("t"), _queued("a"), Event(subject="trainer/t", trainer_lost=e.TrainerLost(epoch=1)))
+    with pytest.raises(Refused, match="trainer t is held for lost"):
+        leases.lease(book, "t", 1)
+    assert leases.lease(_after(book, _here("t")), "t", 1).job == "a"

@@ -90,3 +90,30 @@ def test_a_move_to_another_disk_is_a_whole_copy_first(tmp_path: Path) -> None:
 )
 def test_a_name_that_is_free(name: str, free: str) -> None:
     assert free_name(name, lambda one: one not in ("a.jsonl", "a_2.jsonl")) == free
+
+
+def test_a_file_that_is_changed_or_replaced_is_another(tmp_path: Path) -> None:
+    file, other = tmp_path / "a", tmp_path / "b"
+    file.write_bytes(b"abc")
+    before = dropped_file.state(file)
+    assert dropped_file.state(file) == before
+    other.write_bytes(b"abc")
+    os.utime(other, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
+    other.rename(file)
+    assert dropped_file.state(file) != before
+    file.unlink()
+    assert dropped_file.state(file) == ()
+
+
+def test_a_file_of_ours_is_written_where_nothing_is(tmp_path: Path) -> None:
+    dropped_file.write(tmp_path / "new" / "a", [b"ab", b"c"])
+    with pytest.raises(FileExistsError):
+        dropped_file.write(tmp_path / "new" / "a", [b"x"])
+    assert (tmp_path / "new" / "a").read_bytes() == b"abc"
+
+
+def test_a_name_that_can_be_no_file_is_unfit(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    for path in (tmp_path / ("x" * 300), tmp_path / "a" / "b"):
+        with pytest.raises(Unfit, match="there can't be a file of that name"):
+            dropped_file.read_text(path, 10)

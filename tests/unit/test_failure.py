@@ -6,7 +6,7 @@ from safetensors import SafetensorError
 
 from guessbook.clients.errors import SpoolFull
 from guessbook.proto.events_pb2 import Failure
-from guessbook.trainer.errors import NotFinite, UnusableExample, UnusableModel, UnusableSetting
+from guessbook.trainer.errors import NotFinite, ProcessFull, UnusableExample, UnusableModel, UnusableSetting
 from guessbook.trainer.failure import ERROR_LENGTH, failure_of, job_failed
 
 
@@ -17,6 +17,7 @@ from guessbook.trainer.failure import ERROR_LENGTH, failure_of, job_failed
         (UnusableModel("no model", ""), Failure.FAILURE_BAD_CONFIG),
         (UnusableSetting("no such module", ""), Failure.FAILURE_BAD_CONFIG),
         (NotFinite("nan", ""), Failure.FAILURE_NOT_FINITE),
+        (ProcessFull("process 1 of 2 ran out of memory", ""), Failure.FAILURE_OUT_OF_MEMORY),
         (torch.OutOfMemoryError("CUDA out of memory"), Failure.FAILURE_OUT_OF_MEMORY),
         (MemoryError(), Failure.FAILURE_OUT_OF_MEMORY),
         (

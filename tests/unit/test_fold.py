@@ -18,7 +18,6 @@ from guessbook.proto.events_pb2 import Event
 SHOWN_BY_NO_FOLD = {
     "config_changed",
     "dataset_rejected",
-    "history_archived",
     "server_started",
     "token_created",
     "token_revoked",

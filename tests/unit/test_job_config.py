@@ -87,6 +87,10 @@ def test_words_for_nothing_are_empty_lists() -> None:
         ("name: &a [*a]", "it is no YAML"),
         ("? [lora_r]\n: 8", "is unknown"),
         ("a\x00", "it is no YAML"),
+        ("lora_r: !!bool maybe", "it is no YAML"),
+        ('name: "\\ud800"', r"line 1: name can't be '\\ud800'; it takes a text"),
+        ('"\\ud800": 1', r"line 1: \\ud800 is unknown"),
+        ('held_out: "a\\0"', "line 1: held_out can't be"),
         ("[" * 5000, "it is no YAML"),
     ],
 )

@@ -116,6 +116,15 @@ def test_the_answer_of_a_trainer_that_was_lost_moves_nothing_any_more() -> None:
     assert (job.state, job.checkpoint_step) == (h.JOB_STATE_QUEUED, 8)
 
 
+def test_a_failure_that_is_told_late_moves_nothing_any_more() -> None:
+    paused = [_asked("a", pause_requested=e.PauseRequested()), _asked("a", job_interrupted=e.JobInterrupted())]
+    events = [_queued("a"), _leased("a"), *paused]
+    failed = _asked("a", job_failed=e.JobFailed(error="x"))
+    job = _fold(*events, _asked("a", job_paused=e.JobPaused(), causation=3), failed).jobs.jobs["a"]
+    assert (job.state, job.error) == (h.JOB_STATE_PAUSED, "")
+    assert _fold(*events, failed).jobs.jobs["a"].state == h.JOB_STATE_FAILED, "nobody has put it elsewhere"
+
+
 def test_what_was_asked_while_an_answer_was_on_its_way_stays_asked() -> None:
     events = [
         _queued("a"),

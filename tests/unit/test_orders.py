@@ -4,6 +4,8 @@ from guessbook.proto.events_pb2 import (
     BatchSkipRequested,
     CancelRequested,
     Event,
+    JobPaused,
+    JobStopped,
     PauseRequested,
     ResumeRequested,
     ScheduleChanged,
@@ -62,6 +64,17 @@ def test_resume_takes_a_request_back() -> None:
     orders.apply(Event(position=3, pause_requested=PauseRequested()))
     orders.apply(Event(position=4, resume_requested=ResumeRequested()))
     assert orders.ending() is None
+
+
+def test_what_the_server_answered_while_the_trainer_was_away_lets_go_of_the_job_even_if_it_was_resumed() -> None:
+    pause, stop = Event(pause_requested=PauseRequested()), Event(stop_requested=StopRequested())
+    paused, stopped = Event(job_paused=JobPaused()), Event(job_stopped=JobStopped())
+    for request, answer, ending in ((pause, paused, Ending.PAUSED), (stop, stopped, Ending.STOPPED)):
+        orders = Orders(Job(), threading.Event())
+        for position, event in enumerate((request, answer, Event(resume_requested=ResumeRequested())), start=3):
+            event.position = position
+            orders.apply(event)
+        assert orders.ending() == (ending, 3)
 
 
 def test_a_trainer_that_is_told_to_exit_answers_a_pause_first() -> None:

@@ -60,6 +60,7 @@ def test_those_that_wait_pause_and_have_ended() -> None:
         queued("never"),
         e.Event(subject="job/never", job_cancelled=e.JobCancelled()),
         queued("bad"),
+        e.Event(subject="job/bad", job_leased=e.JobLeased(run="run-0002")),
         e.Event(subject="job/bad", job_failed=e.JobFailed(error="no room")),
     )
     assert state["active"] is None
@@ -80,3 +81,22 @@ def _list(state: dict[str, object], name: str) -> list[dict[str, object]]:
     found = state[name]
     assert isinstance(found, list)
     return found
+
+
+def test_another_programs_job_that_was_cut_off_is_shown() -> None:
+    theirs = e.JobQueued(name="theirs.jsonl", dataset=DATASET, external=True)
+    state = shown(
+        e.Event(subject="job/theirs", job_queued=theirs),
+        e.Event(subject="job/theirs", job_leased=e.JobLeased(run="run-0002")),
+        e.Event(subject="job/theirs", job_interrupted=e.JobInterrupted()),
+        e.Event(subject=f"job/{JOB}", job_interrupted=e.JobInterrupted()),
+    )
+    assert [one["id"] for one in _list(state, "interrupted")] == ["theirs"]
+    assert [one["id"] for one in _list(state, "queued")] == [JOB], "a trainer takes that up again"
+
+
+def test_a_file_of_the_inbox_is_shown_by_its_name_in_the_data_folder() -> None:
+    moved = e.FileReceived(job=JOB, moved_to="data/active/20251116_143000_facts.jsonl")
+    active = shown(e.Event(subject="inbox", file_received=moved))["active"]
+    assert isinstance(active, dict)
+    assert active["file"] == "20251116_143000_facts.jsonl"

@@ -52,6 +52,7 @@ def measured(step: int, count: int) -> list[Event]:
         (9, {0: False, 1: True, 2: False}),
         (10, {0: True, 1: True, 2: False}),
         (20, {0: True, 1: True, 2: False}),  # only measured, so as it was at 10
+        (30, {0: True, 1: True, 2: False}),  # is taken anew, from what was known before
         (99, {0: True, 1: True, 2: True}),  # the snapshot at 30 failed behind #2
     ],
 )

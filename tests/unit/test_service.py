@@ -126,3 +126,18 @@ def test_a_unit_of_somebody_else_is_left_alone(config: Path) -> None:
         with pytest.raises(Rejected, match="not written by Guessbook"):
             guessbook("service", verb)
     assert "/bin/true" in theirs.read_text()
+
+
+def test_a_unit_for_another_data_folder_is_replaced_only_by_force(
+    config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    guessbook("service", "install")
+    first = (config / "guessbook.service").read_text()
+    monkeypatch.setenv("GUESSBOOK_HOME", str(tmp_path / STRANGE))
+    with pytest.raises(Rejected, match="on another data folder"):
+        guessbook("service", "install")
+    assert (config / "guessbook.service").read_text() == first
+    guessbook("service", "install", "--name", "other")
+    guessbook("service", "install", "--force")
+    guessbook("service", "install", "--port", "7001")  # again: it is this folder's now
+    assert "100%%" in (config / "guessbook.service").read_text()
