@@ -24,8 +24,9 @@ help:  ## this list
 demo: $(VENV)/.all  ## fine-tune a small real model and open the dashboard (DEMO_ONCE=1: end after training)
 	@exec $(BIN)/guessbook demo
 
+# Two files at a time, each on a thread of its own: much of a test is waiting for processes, fsyncs and grace times.
 test: check chromium strace sshd  ## all checks and all tests
-	@exec $(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 exec $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev .ns  ## ruff, mypy, stale generated code
 	@$(BIN)/ruff check .

@@ -258,7 +258,11 @@ class QueueWalk(RuleBasedStateMachine):
         elif counts and event.HasField("job_completed"):
             self.model.put(job, "completed")
         elif counts and event.HasField("job_failed"):
-            self.model.put(job, "failed")
+            if self.model.state[job] in (
+                "active",
+                "interrupted",
+            ):  # else it was put back since, and what it says late moves nothing
+                self.model.put(job, "failed")
         elif counts and event.HasField("job_cancelled"):
             self.model.put(job, "cancel")
         elif counts and not event.HasField("job_started") and self.model.state[job] == "active":

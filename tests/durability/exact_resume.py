@@ -119,6 +119,7 @@ def _submit(book: Guessbook, folder: Path, model: Path) -> str:
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     config = TrainingConfig(
         base_model=str(model),
+        from_version="base",  # and not the version of the run before
         learning_rate=1e-2,
         max_steps=STEPS,
         per_device_train_batch_size=3,

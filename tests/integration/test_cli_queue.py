@@ -93,6 +93,15 @@ def test_the_queue_is_paused_for_everybody_to_see(terminal: Terminal, facts: Pat
     assert terminal.run("queue", "--reason", "none").returncode == 2
 
 
+def test_resume_says_at_once_what_a_job_waits_for(terminal: Terminal, facts: Path, book: Guessbook) -> None:
+    job = submitted(book, facts, "a")
+    assert terminal.run("pause", job).returncode == 0
+    assert "It waits: no trainer is connected." in terminal.run("resume").stdout
+    assert terminal.run("pause", job).returncode == 0
+    terminal.run("queue", "off", "--reason", "lent")
+    assert "It waits: the queue is off: lent; `guessbook queue on` lets it go on." in terminal.run("resume").stdout
+
+
 def test_estimates_come_from_what_was_measured(
     terminal: Terminal, facts: Path, trainer: ScriptedTrainer, book: Guessbook
 ) -> None:

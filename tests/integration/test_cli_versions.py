@@ -108,9 +108,7 @@ def test_base_models_and_config(
     assert "is registered" in terminal.run("base", "add", "mine", str(model)).stdout
     assert "is registered" in terminal.run("base", "add", "hub", "org/model", "--revision", "v2").stdout
     assert "org/model@v2" in terminal.run("base", "list").stdout
-    assert (
-        "those that were registered" in terminal.run("base", "use", "mine", "--reason", "x", "--yes").stdout
-    )
+    assert "those that were registered" in terminal.run("base", "use", "mine", "--reason", "x", "--yes").stdout
     assert [one.get("used", False) for one in terminal.json("base", "list")["base_models"]] == [True, False]
     assert terminal.run("base", "verify", "mine").returncode == 0
     model.write_bytes(b"others")

@@ -129,7 +129,8 @@ def test_sizes_are_capped(log: Log) -> None:
     assert isinstance(_commit(log, Append([step(n, losses=[0.5] * 50_000) for n in range(1, 20)], "a"))[0], TooLarge)
     forged = step(1)
     forged.position = 7
-    for events in ([], [no_subject], [long_subject], [forged]):
+    unspeakable = step(1, run="a\0")  # no environment of a hook could hold it
+    for events in ([], [no_subject], [long_subject], [forged], [unspeakable]):
         assert isinstance(_commit(log, Append(events, "a"))[0], Malformed)
     assert log.head.position == 0
 

@@ -97,6 +97,14 @@ def test_only_the_server_decides(server: ServerProcess, tmp_path: Path) -> None:
         assert not book.jobs().jobs
 
 
+def test_a_name_that_no_environment_can_hold_is_refused(server: ServerProcess, tmp_path: Path) -> None:
+    producer = Producer("p\0", tmp_path / "p.sqlite", server.address)
+    producer.start()
+    with pytest.raises(Invalid, match="none of them NUL"):
+        producer.wait_welcome(PATIENCE_S)
+    producer.close(0)
+
+
 def test_recording_costs_microseconds_even_without_a_server(tmp_path: Path) -> None:
     producer = Producer("p", tmp_path / "p.sqlite", "127.0.0.1:1")
     producer.start()

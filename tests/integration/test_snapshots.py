@@ -32,6 +32,7 @@ from guessbook.trainer import scorer
 from guessbook.trainer.budget import Budget, Limits, Plan
 from guessbook.trainer.errors import UnusableExample, UnusableSetting
 from guessbook.trainer.orders import Ending, Orders
+from guessbook.trainer.progress import Past
 
 COMPLETED = (Ending.COMPLETED, 0)
 
@@ -183,8 +184,8 @@ def test_a_run_that_is_taken_up_again_counts_what_was_right_before(
     home, config, again = Home(tmp_path / "home"), tiny_config(snapshot_steps=[5]), Book()
     with pytest.raises(Killed):
         assign(home, model_folder, config, Book(kill)).carry_out()
-    resumed = assign(home, model_folder, config, again, resume_step=4)
-    resumed.past.correct = {2: True, 7: True, 8: False}
+    past = Past(started=True, correct={2: True, 7: True, 8: False})
+    resumed = assign(home, model_folder, config, again, past=past, resume_step=4)
     assert resumed.carry_out() == COMPLETED
     completed = {done.step: (done.guessed, done.correct) for done in again.bodies("snapshot_completed")}
     assert completed[5] == (0, 2)
