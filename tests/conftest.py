@@ -43,3 +43,22 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs real data in {folder}")
     return folder
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model to train in seconds."""
+    from tiny_model import make_tiny_model  # only who wants it pays for torch
+
+    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """So small a model is faster on one thread, all the more on a busy machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

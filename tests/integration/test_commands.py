@@ -1,13 +1,10 @@
 """Commands on their way through a real server to a trainer at work, and what is so when they are answered."""
 
 import gc
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from server_process import ServerProcess
-from tiny_model import make_tiny_model
 from trainer_thread import Working, submit
 from transformers import PreTrainedModel
 
@@ -16,19 +13,7 @@ from guessbook.proto.events_pb2 import QUEUE_STATE_OFF, QUEUE_STATE_ON, Event
 from guessbook.proto.history_pb2 import JOB_STATE_CANCELLED, JOB_STATE_COMPLETED, JOB_STATE_QUEUED, Job
 from guessbook.trainer import checkpoint
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """So small a model is faster on one thread, all the more on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def wait_for(book: Guessbook, kind: str, times: int = 1) -> Event:

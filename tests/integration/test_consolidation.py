@@ -12,7 +12,6 @@ import torch
 from operations import ENDS, carried_out
 from peft import LoraConfig, PeftModel, get_peft_model
 from server_process import ServerProcess
-from tiny_model import make_tiny_model
 from trainer_thread import Working, submit
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
@@ -32,11 +31,6 @@ from guessbook.trainer.version import store_adapter
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
 Merge = Callable[[PeftModel], PreTrainedModel]
-
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
 
 
 def scaled(model: PeftModel) -> PreTrainedModel:

@@ -1,13 +1,11 @@
 """The trainer's process against a real server: leases, answers, a bad job, a takeover."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from server_process import ServerProcess
-from tiny_model import make_tiny_model
 from trainer_thread import PATIENCE_S, Working, submit
 
 from guessbook.clients.client import Guessbook
@@ -24,19 +22,7 @@ from guessbook.proto.history_pb2 import (
 )
 from guessbook.store.home import Home
 
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """So small a model is faster on one thread, all the more on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

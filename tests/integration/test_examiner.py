@@ -1,7 +1,7 @@
 """The engine on tiny random models: its guesses are those of `generate`, its losses those of a plain pass."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -34,6 +34,8 @@ from guessbook.trainer.guess import Guesser
 from guessbook.trainer.training import add_adapter
 from guessbook.trainer.verifying import Verifier
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 VOCABULARY = 260
 TIE = 1e-4  # logits nearer to each other than this may be told apart either way, by rounding
 SIZE: dict[str, Any] = {
@@ -63,14 +65,6 @@ MODELS: dict[str, tuple[PreTrainedConfig, Literal["verify", "generate"]]] = {
     "mistral, looks back over 8 tokens": (MistralConfig(**GATED, sliding_window=8), "generate"),
     "mamba, has no keys and values": (MambaConfig(**SIZE, state_size=8), "generate"),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def random_model(config: PreTrainedConfig, spread: float = 8.0) -> PreTrainedModel:

@@ -1,6 +1,5 @@
 """Failures of a job are told apart, keep the last good checkpoint, and say what to do."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import torch
 from assigned import Book, assign, tiny_config
 from integration.test_daemon import bodies, until
 from server_process import ServerProcess
-from tiny_model import make_tiny_model
 from trainer_thread import Working, submit
 from transformers import LlamaForCausalLM
 
@@ -21,19 +19,7 @@ from guessbook.trainer import assignment, checkpoint
 from guessbook.trainer.errors import NotFinite, UnusableSetting
 from guessbook.trainer.failure import failure_of, job_failed
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """So small a model is faster on one thread, all the more on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_a_loss_that_is_no_number_stops_before_its_update_and_is_never_saved(

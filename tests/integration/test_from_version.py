@@ -6,7 +6,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from server_process import ServerProcess
-from tiny_model import make_tiny_model
 from trainer_thread import Working, submit
 
 from guessbook.clients.client import Guessbook
@@ -16,11 +15,6 @@ from guessbook.proto.safety_pb2 import OPERATION_STAGE_COMPLETED
 from guessbook.store.artifacts import Artifacts
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
-
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
 
 
 def trained(server: ServerProcess, book: Guessbook, model: Path, **config: object) -> Version:

@@ -1,12 +1,10 @@
 """A training's scalars in TensorBoard as well: what arrives there, and what is said where a mirror is missing."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from made_events import write_questions
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_model import make_tiny_model
@@ -22,13 +20,7 @@ from guessbook.trainer.errors import UnusableSetting
 from guessbook.trainer.orders import Ending, Orders
 from guessbook.trainer.progress import Past
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def train(folder: Path, *mirrors: str) -> tuple[Path, list[Event]]:

@@ -1,7 +1,6 @@
 """What is asked of a job takes effect at the next step, before the first one and in the middle of a snapshot, and costs no exactness."""
 
 import threading
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 from assigned import STEPS, Book, Killed, adapter, assert_identical, assign, past_of, tiny_config
-from tiny_model import make_tiny_model
 from transformers import TrainerCallback
 
 from guessbook.proto.events_pb2 import BatchSkipRequested, Event, PauseRequested
@@ -19,22 +17,10 @@ from guessbook.trainer import checkpoint
 from guessbook.trainer.orders import Ending, Orders
 from guessbook.trainer.training import ExampleLossTrainer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PAUSE = Event(position=77, pause_requested=PauseRequested())
 SKIP = Event(position=78, batch_skip_requested=BatchSkipRequested())
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """So small a model is faster on one thread, all the more on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from server_process import ServerProcess
 from tiny_model import make_tiny_model
 from trainer_thread import Working, submit
@@ -15,18 +14,12 @@ from guessbook.proto.history_pb2 import JOB_STATE_COMPLETED, JOB_STATE_INTERRUPT
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.home import Home
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from e2e.scripted import ScriptedTrainer
 from made_events import write_questions
 from server_process import ServerProcess
@@ -19,6 +18,8 @@ from guessbook.proto.history_pb2 import JOB_STATE_COMPLETED, At
 from guessbook.store.artifacts import Artifacts
 from guessbook.trainer import daemon
 from guessbook.trainer.daemon import Daemon
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 RIGHT, WRONG = ["0", "2", "4", "6"], ["x", "y", "z", "w"]
 
@@ -87,15 +88,6 @@ def test_a_report_is_written_as_of_now_or_of_then(
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """So small a model is faster on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def train(server: ServerProcess, book: Guessbook, model: Path) -> list[Event]:

@@ -5,13 +5,10 @@ Real processes are killed in tests/durability/test_exact_resume.py.
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from assigned import STEPS, Book, Killed, adapter, assert_identical, assign, past_of, tiny_config
-from tiny_model import make_tiny_model
 
 from guessbook.proto.events_pb2 import CancelRequested, Event, PauseRequested, StopRequested
 from guessbook.proto.history_pb2 import Job
@@ -21,19 +18,7 @@ from guessbook.trainer import checkpoint
 from guessbook.trainer.orders import Ending, Orders
 from guessbook.trainer.progress import Past
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """So small a model is faster on one thread, all the more on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="session")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,13 @@
 """What snapshots look at and when, through the real server: at submit, and changed while the job trains."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from integration.test_daemon import bodies, job, steps, until
 from made_events import write_questions
 from server_process import ServerProcess
 from terminal import Terminal
-from tiny_model import make_tiny_model
 from trainer_thread import Working, submit
 
 from guessbook.clients.client import Guessbook
@@ -19,19 +16,7 @@ from guessbook.proto.events_pb2 import TrainingConfig
 from guessbook.proto.history_pb2 import JOB_STATE_COMPLETED, JOB_STATE_FAILED, JOB_STATE_PAUSED
 from guessbook.store.home import Home
 
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """So small a model is faster on one thread, all the more on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

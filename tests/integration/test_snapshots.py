@@ -3,15 +3,13 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
-import torch
 from assigned import EXAMPLES, STEPS, Book, Killed, adapter, assert_identical, assign, losses_in, tiny_config
 from made_events import numbered
-from tiny_model import make_tiny_model
 
 from guessbook.projections import book as book_fold
 from guessbook.projections.evolution import RunEvolution
@@ -34,21 +32,9 @@ from guessbook.trainer.errors import UnusableExample, UnusableSetting
 from guessbook.trainer.orders import Ending, Orders
 from guessbook.trainer.progress import Past
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 COMPLETED = (Ending.COMPLETED, 0)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """So small a model is faster on one thread, all the more on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
 
 
 @pytest.fixture(scope="module")

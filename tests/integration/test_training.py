@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import pytest
 import torch
 from assigned import EXAMPLES, STEPS, Book, adapter, assert_identical, assign, losses_in, tiny_config
 from peft import PeftModel
-from tiny_model import make_tiny_model
 from transformers import AutoModelForCausalLM, Trainer, set_seed
 
 from guessbook.proto.events_pb2 import Event, SnapshotRequested
@@ -27,19 +26,7 @@ from guessbook.trainer.orders import Ending, Orders
 from guessbook.trainer.training import ExampleLossTrainer, add_adapter, training_arguments
 from guessbook.trainer.undisturbed import undisturbed
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """So small a model is faster on one thread, all the more on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="session")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
