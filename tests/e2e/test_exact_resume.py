@@ -37,6 +37,7 @@ def submit(book: Guessbook, data: Path) -> str:
         weight_decay=0.1,
         dtype="float32",
         snapshots=False,
+        from_version="base",  # else the second would go on from the first one
     )
     return book.submit(data, config=config).job.id
 
