@@ -60,7 +60,7 @@ class ControlFiles:
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """A command whose file is still there is carried out by the next start; if it was recorded already, that is harmless."""
+        """A command whose file is still there is carried out by the next start: also one that was recorded just before its file could go."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self._watch.close()

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from e2e.scripted import ScriptedTrainer
 from server_process import ServerProcess
+from terminal import Terminal
 
 from guessbook.clients.client import Guessbook
 
@@ -42,6 +44,20 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 def book(server: ServerProcess) -> Iterator[Guessbook]:
     with server.client() as client:
         yield client
+
+
+@pytest.fixture
+def trainer(book: Guessbook, tmp_path: Path) -> Iterator[ScriptedTrainer]:
+    """Says what a test has it say; trains nothing."""
+    scripted = ScriptedTrainer(book, tmp_path / "scripted.spool")
+    yield scripted
+    scripted.close()
+
+
+@pytest.fixture
+def terminal(server: ServerProcess) -> Terminal:
+    """The command line on the running server's data folder."""
+    return Terminal(server.home.root)
 
 
 @pytest.fixture

@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pytest
 from e2e.processes import Dashboard
-from e2e.scripted import ScriptedTrainer
 from playwright.sync_api import Browser, Page, sync_playwright
 from server_process import ServerProcess
-
-from guessbook.clients.client import Guessbook
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # those that `make chromium` is content with
 ARGUMENTS = [
@@ -71,10 +68,3 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 def dashboard(server: ServerProcess, tmp_path: Path) -> Iterator[Dashboard]:
     with Dashboard(tmp_path / "home", server.address) as process:
         yield process
-
-
-@pytest.fixture
-def trainer(book: Guessbook, tmp_path: Path) -> Iterator[ScriptedTrainer]:
-    scripted = ScriptedTrainer(book, tmp_path / "scripted.spool")
-    yield scripted
-    scripted.close()

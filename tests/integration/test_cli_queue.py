@@ -21,18 +21,6 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
-def trainer(book: Guessbook, tmp_path: Path) -> Iterator[ScriptedTrainer]:
-    scripted = ScriptedTrainer(book, tmp_path / "scripted.spool")
-    yield scripted
-    scripted.close()
-
-
-@pytest.fixture
-def terminal(server: ServerProcess) -> Terminal:
-    return Terminal(server.home.root)
-
-
-@pytest.fixture
 def facts(tmp_path: Path) -> Path:
     file = tmp_path / "facts.jsonl"
     file.write_text("".join(json.dumps({"question": f"{n}+{n}?", "answer": str(2 * n)}) + "\n" for n in range(3)))

@@ -19,11 +19,6 @@ def trainer(server: ServerProcess, tmp_path: Path) -> Iterator[ScriptedTrainer]:
     made.close()
 
 
-@pytest.fixture
-def terminal(server: ServerProcess) -> Terminal:
-    return Terminal(server.home.root)
-
-
 def test_a_version_is_shown_noted_exported_deleted_and_restored(
     book: Guessbook, trainer: ScriptedTrainer, terminal: Terminal, tmp_path: Path
 ) -> None:
