@@ -16,6 +16,7 @@ from watchfiles import awatch
 RESCAN_S = 60.0
 WITHOUT_NOTICES_S = 5.0  # between two looks where the system tells of no changes
 DEBOUNCE_MS = 200
+QUIET_MS = 1000  # until the system says that nothing has changed
 
 _log = logging.getLogger(__name__)
 logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of each change
@@ -93,15 +94,20 @@ class FolderWatch:
     async def _listen(self) -> None:
         try:
             await asyncio.to_thread(self._make_folders)
-            self._notice.set()  # what came before the first notice
+            watched = False
             changes = awatch(
                 *self._folders,
                 watch_filter=lambda change, path: self._wanted(os.path.basename(path)),
                 debounce=DEBOUNCE_MS,
                 recursive=False,
+                rust_timeout=QUIET_MS,
+                yield_on_timeout=True,
             )
-            async for _ in changes:
-                self._notice.set()
+            async for found in changes:
+                # The first answer, of a quiet folder too, says that it is watched by now: what came before is looked for.
+                if found or not watched:
+                    self._notice.set()
+                watched = True
         except (OSError, RuntimeError) as error:
             self._rescan_s = WITHOUT_NOTICES_S
             self._notice.set()
