@@ -1112,6 +1112,7 @@ class Status(_message.Message):
     QUEUE_REASON_FIELD_NUMBER: _builtins.int
     CANCELLED_FIELD_NUMBER: _builtins.int
     ACTIVE_JOBS_FIELD_NUMBER: _builtins.int
+    SUBSCRIBERS_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """what this answer is as of"""
     recorded_at_us: _builtins.int
@@ -1143,6 +1144,8 @@ class Status(_message.Message):
     queue: _events_pb2.QueueState.ValueType
     queue_reason: _builtins.str
     cancelled: _builtins.int
+    subscribers: _builtins.int
+    """open subscriptions, now"""
     @_builtins.property
     def active(self) -> Global___Job: ...
     @_builtins.property
@@ -1185,10 +1188,11 @@ class Status(_message.Message):
         queue_reason: _builtins.str = ...,
         cancelled: _builtins.int = ...,
         active_jobs: _abc.Iterable[Global___Job] | None = ...,
+        subscribers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "active_jobs", b"active_jobs", "cancelled", b"cancelled", "chain_hash", b"chain_hash", "completed", b"completed", "disk_free_bytes", b"disk_free_bytes", "failed", b"failed", "head", b"head", "home", b"home", "interrupted", b"interrupted", "log_bytes", b"log_bytes", "log_id", b"log_id", "log_readers", b"log_readers", "map_bytes", b"map_bytes", "map_used_bytes", b"map_used_bytes", "misplaced_events", b"misplaced_events", "now_us", b"now_us", "past", b"past", "paused", b"paused", "position", b"position", "queue", b"queue", "queue_reason", b"queue_reason", "queued", b"queued", "recorded_at_us", b"recorded_at_us", "run", b"run", "server_version", b"server_version", "trainers", b"trainers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "active_jobs", b"active_jobs", "cancelled", b"cancelled", "chain_hash", b"chain_hash", "completed", b"completed", "disk_free_bytes", b"disk_free_bytes", "failed", b"failed", "head", b"head", "home", b"home", "interrupted", b"interrupted", "log_bytes", b"log_bytes", "log_id", b"log_id", "log_readers", b"log_readers", "map_bytes", b"map_bytes", "map_used_bytes", b"map_used_bytes", "misplaced_events", b"misplaced_events", "now_us", b"now_us", "past", b"past", "paused", b"paused", "position", b"position", "queue", b"queue", "queue_reason", b"queue_reason", "queued", b"queued", "recorded_at_us", b"recorded_at_us", "run", b"run", "server_version", b"server_version", "subscribers", b"subscribers", "trainers", b"trainers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1351,6 +1355,9 @@ class ListExamplesRequest(_message.Message):
     ONLY_TRACKED_FIELD_NUMBER: _builtins.int
     ONLY_HELD_OUT_FIELD_NUMBER: _builtins.int
     INDICES_FIELD_NUMBER: _builtins.int
+    BOX_FIELD_NUMBER: _builtins.int
+    SINCE_STEP_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     search: _builtins.str
     """in prompt, expected answer or any guess; letter case ignored"""
@@ -1362,6 +1369,8 @@ class ListExamplesRequest(_message.Message):
     """0: 100. The reply may hold fewer, since it ends at about 4 MB: go on by as many as it holds"""
     only_tracked: _builtins.bool
     only_held_out: _builtins.bool
+    since_step: _builtins.int
+    """the snapshot that `changes` are counted from"""
     @_builtins.property
     def at(self) -> Global___At: ...
     @_builtins.property
@@ -1371,6 +1380,14 @@ class ListExamplesRequest(_message.Message):
     @_builtins.property
     def indices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """only these"""
+
+    @_builtins.property
+    def box(self) -> Global___MapBox:
+        """only those in this part of the data map"""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedScalarFieldContainer[Global___Change.ValueType]:
+        """only what became of them between that snapshot and the last one"""
 
     def __init__(
         self,
@@ -1386,14 +1403,49 @@ class ListExamplesRequest(_message.Message):
         only_tracked: _builtins.bool = ...,
         only_held_out: _builtins.bool = ...,
         indices: _abc.Iterable[_builtins.int] | None = ...,
+        box: Global___MapBox | None = ...,
+        since_step: _builtins.int | None = ...,
+        changes: _abc.Iterable[Global___Change.ValueType] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_since_step", b"_since_step", "at", b"at", "box", b"box", "since_step", b"since_step"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "category", b"category", "indices", b"indices", "limit", b"limit", "offset", b"offset", "only_held_out", b"only_held_out", "only_tracked", b"only_tracked", "run", b"run", "search", b"search", "sort", b"sort", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_since_step", b"_since_step", "at", b"at", "box", b"box", "category", b"category", "changes", b"changes", "indices", b"indices", "limit", b"limit", "offset", b"offset", "only_held_out", b"only_held_out", "only_tracked", b"only_tracked", "run", b"run", "search", b"search", "since_step", b"since_step", "sort", b"sort", "states", b"states"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__since_step: _TypeAlias = _typing.Literal["since_step"]  # noqa: Y015
+    _WhichOneofArgType__since_step: _TypeAlias = _typing.Literal["_since_step", b"_since_step"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__since_step) -> _WhichOneofReturnType__since_step | None: ...
+
+Global___ListExamplesRequest: _TypeAlias = ListExamplesRequest  # noqa: Y015
+
+@_typing.final
+class MapBox(_message.Message):
+    """A part of the data map; borders belong to it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIDENCE_FROM_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_TO_FIELD_NUMBER: _builtins.int
+    VARIABILITY_FROM_FIELD_NUMBER: _builtins.int
+    VARIABILITY_TO_FIELD_NUMBER: _builtins.int
+    confidence_from: _builtins.float
+    confidence_to: _builtins.float
+    variability_from: _builtins.float
+    variability_to: _builtins.float
+    def __init__(
+        self,
+        *,
+        confidence_from: _builtins.float = ...,
+        confidence_to: _builtins.float = ...,
+        variability_from: _builtins.float = ...,
+        variability_to: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence_from", b"confidence_from", "confidence_to", b"confidence_to", "variability_from", b"variability_from", "variability_to", b"variability_to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListExamplesRequest: _TypeAlias = ListExamplesRequest  # noqa: Y015
+Global___MapBox: _TypeAlias = MapBox  # noqa: Y015
 
 @_typing.final
 class ListExamplesResponse(_message.Message):
@@ -1871,3 +1923,220 @@ class ListInsightsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListInsightsResponse: _TypeAlias = ListInsightsResponse  # noqa: Y015
+
+@_typing.final
+class SummariseExamplesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    CELLS_FIELD_NUMBER: _builtins.int
+    categories: _builtins.int
+    """at most so many, the largest first; 0: 20"""
+    cells: _builtins.int
+    """along each axis of the data map; 0: no data map"""
+    @_builtins.property
+    def filter(self) -> Global___ListExamplesRequest:
+        """sort, offset and limit mean nothing here"""
+
+    def __init__(
+        self,
+        *,
+        filter: Global___ListExamplesRequest | None = ...,
+        categories: _builtins.int = ...,
+        cells: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "cells", b"cells", "filter", b"filter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SummariseExamplesRequest: _TypeAlias = SummariseExamplesRequest  # noqa: Y015
+
+@_typing.final
+class SummariseExamplesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHING_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    STATES_BEFORE_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    CATEGORY_COUNT_FIELD_NUMBER: _builtins.int
+    CELLS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    matching: _builtins.int
+    total: _builtins.int
+    category_count: _builtins.int
+    """n of N: how many there are"""
+    position: _builtins.int
+    @_builtins.property
+    def states(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateCount]: ...
+    @_builtins.property
+    def states_before(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateCount]:
+        """of the same examples at filter.since_step, where it is set"""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChangeCount]:
+        """since then"""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategorySummary]: ...
+    @_builtins.property
+    def cells(self) -> _containers.RepeatedCompositeFieldContainer[Global___MapCell]:
+        """those with an example in them"""
+
+    def __init__(
+        self,
+        *,
+        matching: _builtins.int = ...,
+        total: _builtins.int = ...,
+        states: _abc.Iterable[Global___StateCount] | None = ...,
+        states_before: _abc.Iterable[Global___StateCount] | None = ...,
+        changes: _abc.Iterable[Global___ChangeCount] | None = ...,
+        categories: _abc.Iterable[Global___CategorySummary] | None = ...,
+        category_count: _builtins.int = ...,
+        cells: _abc.Iterable[Global___MapCell] | None = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "category_count", b"category_count", "cells", b"cells", "changes", b"changes", "matching", b"matching", "position", b"position", "states", b"states", "states_before", b"states_before", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SummariseExamplesResponse: _TypeAlias = SummariseExamplesResponse  # noqa: Y015
+
+@_typing.final
+class CategorySummary(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    STATES_BEFORE_FIELD_NUMBER: _builtins.int
+    category: _builtins.str
+    """may be empty"""
+    count: _builtins.int
+    @_builtins.property
+    def states(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateCount]: ...
+    @_builtins.property
+    def states_before(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateCount]: ...
+    def __init__(
+        self,
+        *,
+        category: _builtins.str = ...,
+        count: _builtins.int = ...,
+        states: _abc.Iterable[Global___StateCount] | None = ...,
+        states_before: _abc.Iterable[Global___StateCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "count", b"count", "states", b"states", "states_before", b"states_before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CategorySummary: _TypeAlias = CategorySummary  # noqa: Y015
+
+@_typing.final
+class MapCell(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VARIABILITY_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    CORRECTNESS_FIELD_NUMBER: _builtins.int
+    variability: _builtins.int
+    """from the left; the axis goes from 0 to 0.5"""
+    confidence: _builtins.int
+    """from below; the axis goes from 0 to 1"""
+    count: _builtins.int
+    correctness: _builtins.float
+    """their mean"""
+    def __init__(
+        self,
+        *,
+        variability: _builtins.int = ...,
+        confidence: _builtins.int = ...,
+        count: _builtins.int = ...,
+        correctness: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "correctness", b"correctness", "count", b"count", "variability", b"variability"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MapCell: _TypeAlias = MapCell  # noqa: Y015
+
+@_typing.final
+class ListEventsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    TYPES_FIELD_NUMBER: _builtins.int
+    SUBJECTS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    before: _builtins.int
+    """only positions below it; 0: from the point on"""
+    limit: _builtins.int
+    """0: 100"""
+    @_builtins.property
+    def at(self) -> Global___At: ...
+    @_builtins.property
+    def types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """names of events, as JobQueued; empty: all"""
+
+    @_builtins.property
+    def subjects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """only these; one that ends with "/" takes all that begin so"""
+
+    def __init__(
+        self,
+        *,
+        at: Global___At | None = ...,
+        types: _abc.Iterable[_builtins.str] | None = ...,
+        subjects: _abc.Iterable[_builtins.str] | None = ...,
+        actor: _builtins.str = ...,
+        before: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at", b"at", "before", b"before", "limit", b"limit", "subjects", b"subjects", "types", b"types"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEventsRequest: _TypeAlias = ListEventsRequest  # noqa: Y015
+
+@_typing.final
+class ListEventsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    next: _builtins.int
+    """to go on, ask for what is before it; 0: there is nothing more. Fewer events than asked for don't mean the end: a call looks at so many and no more"""
+    position: _builtins.int
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.Event]: ...
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[_events_pb2.Event] | None = ...,
+        next: _builtins.int = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "next", b"next", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEventsResponse: _TypeAlias = ListEventsResponse  # noqa: Y015

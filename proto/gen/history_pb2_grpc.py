@@ -94,6 +94,16 @@ class HistoryStub:
                 request_serializer=guessbook_dot_proto_dot_history__pb2.ListInsightsRequest.SerializeToString,
                 response_deserializer=guessbook_dot_proto_dot_history__pb2.ListInsightsResponse.FromString,
                 _registered_method=True)
+        self.SummariseExamples = channel.unary_unary(
+                '/guessbook.v1.History/SummariseExamples',
+                request_serializer=guessbook_dot_proto_dot_history__pb2.SummariseExamplesRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_history__pb2.SummariseExamplesResponse.FromString,
+                _registered_method=True)
+        self.ListEvents = channel.unary_unary(
+                '/guessbook.v1.History/ListEvents',
+                request_serializer=guessbook_dot_proto_dot_history__pb2.ListEventsRequest.SerializeToString,
+                response_deserializer=guessbook_dot_proto_dot_history__pb2.ListEventsResponse.FromString,
+                _registered_method=True)
 
 
 class HistoryServicer:
@@ -173,6 +183,20 @@ class HistoryServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SummariseExamples(self, request, context):
+        """How the examples under a filter are spread over states, categories and the data map.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEvents(self, request, context):
+        """The events up to a point, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HistoryServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -235,6 +259,16 @@ def add_HistoryServicer_to_server(servicer, server):
                     servicer.ListInsights,
                     request_deserializer=guessbook_dot_proto_dot_history__pb2.ListInsightsRequest.FromString,
                     response_serializer=guessbook_dot_proto_dot_history__pb2.ListInsightsResponse.SerializeToString,
+            ),
+            'SummariseExamples': grpc.unary_unary_rpc_method_handler(
+                    servicer.SummariseExamples,
+                    request_deserializer=guessbook_dot_proto_dot_history__pb2.SummariseExamplesRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_history__pb2.SummariseExamplesResponse.SerializeToString,
+            ),
+            'ListEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvents,
+                    request_deserializer=guessbook_dot_proto_dot_history__pb2.ListEventsRequest.FromString,
+                    response_serializer=guessbook_dot_proto_dot_history__pb2.ListEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -561,6 +595,60 @@ class History:
             '/guessbook.v1.History/ListInsights',
             guessbook_dot_proto_dot_history__pb2.ListInsightsRequest.SerializeToString,
             guessbook_dot_proto_dot_history__pb2.ListInsightsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SummariseExamples(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.History/SummariseExamples',
+            guessbook_dot_proto_dot_history__pb2.SummariseExamplesRequest.SerializeToString,
+            guessbook_dot_proto_dot_history__pb2.SummariseExamplesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guessbook.v1.History/ListEvents',
+            guessbook_dot_proto_dot_history__pb2.ListEventsRequest.SerializeToString,
+            guessbook_dot_proto_dot_history__pb2.ListEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

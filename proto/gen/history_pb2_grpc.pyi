@@ -45,6 +45,10 @@ class HistoryStub:
     """Every observation of the examples under a filter, snapshot by snapshot: for exports."""
     Compare: _grpc.UnaryUnaryMultiCallable[_history_pb2.CompareRequest, _history_pb2.CompareResponse]
     ListInsights: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListInsightsRequest, _history_pb2.ListInsightsResponse]
+    SummariseExamples: _grpc.UnaryUnaryMultiCallable[_history_pb2.SummariseExamplesRequest, _history_pb2.SummariseExamplesResponse]
+    """How the examples under a filter are spread over states, categories and the data map."""
+    ListEvents: _grpc.UnaryUnaryMultiCallable[_history_pb2.ListEventsRequest, _history_pb2.ListEventsResponse]
+    """The events up to a point, newest first."""
 
 @_typing.type_check_only
 class HistoryAsyncStub(HistoryStub):
@@ -63,6 +67,10 @@ class HistoryAsyncStub(HistoryStub):
     """Every observation of the examples under a filter, snapshot by snapshot: for exports."""
     Compare: _aio.UnaryUnaryMultiCallable[_history_pb2.CompareRequest, _history_pb2.CompareResponse]  # type: ignore[assignment]
     ListInsights: _aio.UnaryUnaryMultiCallable[_history_pb2.ListInsightsRequest, _history_pb2.ListInsightsResponse]  # type: ignore[assignment]
+    SummariseExamples: _aio.UnaryUnaryMultiCallable[_history_pb2.SummariseExamplesRequest, _history_pb2.SummariseExamplesResponse]  # type: ignore[assignment]
+    """How the examples under a filter are spread over states, categories and the data map."""
+    ListEvents: _aio.UnaryUnaryMultiCallable[_history_pb2.ListEventsRequest, _history_pb2.ListEventsResponse]  # type: ignore[assignment]
+    """The events up to a point, newest first."""
 
 class HistoryServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -150,5 +158,21 @@ class HistoryServicer(metaclass=_abc_1.ABCMeta):
         request: _history_pb2.ListInsightsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_history_pb2.ListInsightsResponse, _abc.Awaitable[_history_pb2.ListInsightsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SummariseExamples(
+        self,
+        request: _history_pb2.SummariseExamplesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_history_pb2.SummariseExamplesResponse, _abc.Awaitable[_history_pb2.SummariseExamplesResponse]]:
+        """How the examples under a filter are spread over states, categories and the data map."""
+
+    @_abc_1.abstractmethod
+    def ListEvents(
+        self,
+        request: _history_pb2.ListEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_history_pb2.ListEventsResponse, _abc.Awaitable[_history_pb2.ListEventsResponse]]:
+        """The events up to a point, newest first."""
 
 def add_HistoryServicer_to_server(servicer: HistoryServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
