@@ -5,6 +5,7 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,18 +16,23 @@ from starlette.types import ASGIApp
 
 from guessbook.clients.dashboard import (
     commands,
-    evolution,
-    examples,
     gate,
     header,
-    jobs,
     layout,
     live,
+    navigation,
     problem,
-    story,
-    training,
+    role,
+    shown_run,
+    timebar,
 )
+from guessbook.clients.dashboard.audit import page as audit
+from guessbook.clients.dashboard.backups import page as backups
+from guessbook.clients.dashboard.evolution import page as evolution
+from guessbook.clients.dashboard.example import page as example
 from guessbook.clients.dashboard.queries import Queries
+from guessbook.clients.dashboard.training import page as training
+from guessbook.clients.dashboard.versions import page as versions
 from guessbook.store.home import Home
 
 HOST = "127.0.0.1"
@@ -49,8 +55,8 @@ INDEX = """<!DOCTYPE html>
 </html>"""
 
 
-def build(queries: Queries, hub: live.Hub, token: str, port: int) -> ASGIApp:
-    """The whole application behind its gate."""
+def build(queries: Queries, hub: live.Hub, roles: Mapping[str, str], port: int) -> ASGIApp:
+    """The whole application behind its gate, which knows the role of each token."""
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     async def tab(socket: WebSocket) -> None:
@@ -71,11 +77,14 @@ def build(queries: Queries, hub: live.Hub, token: str, port: int) -> ASGIApp:
         compress=True,
         websocket_inactivity_timeout=0,
     )
-    app.layout = layout.layout()
-    header.register(app)
-    for part in (training, jobs, evolution, examples, story, commands):
+    app.layout = layout.layout
+    for frame in (layout, header, navigation):
+        frame.register(app)
+    for part in (shown_run, timebar, commands, training, evolution, example, versions, audit, backups):
         part.register(app, queries)
-    return gate.Gate(server, token, port, gate.policy(app.csp_hashes()))
+    # Dash does it at the first request of "/" alone; a page that is opened first by its own address would have no scripts.
+    app._setup_server()  # type: ignore[no-untyped-call]
+    return gate.Gate(server, roles, port, gate.policy(app.csp_hashes()))
 
 
 class Announcing(uvicorn.Server):
@@ -102,9 +111,14 @@ async def serve(home: Home, address: str | None, listening: socket.socket) -> No
     """Until SIGINT or SIGTERM, on a socket that listens already."""
     port = listening.getsockname()[1]
     token = gate.token(home.root / "dashboard.token")
-    queries = Queries(lambda: address or home.address(), lambda: home.token("operator"))
+    guest = gate.token(home.root / "dashboard.guest.token")
+    queries = Queries(lambda: address or home.address(), home.token)
     hub = live.Hub()
-    config = uvicorn.Config(build(queries, hub, token, port), log_level="warning", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        build(queries, hub, {token: role.OWNER, guest: role.GUEST}, port),
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+    )
     server = Announcing(config, f"http://{HOST}:{port}/?token={token}", home.root / "dashboard.link")
     async with asyncio.TaskGroup() as tasks:
         # If it ever failed, the page would go stale without a word: then rather the whole process ends.

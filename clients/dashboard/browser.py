@@ -1,4 +1,4 @@
-"""How a part of the page registers a callback that runs in the browser. The functions are in assets/page.js."""
+"""How a part of the page registers a callback that runs in the browser. The functions are in assets/*.js."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,8 @@
 """Which parts of the page an answer of the subscription touches. Pure: knows events, no socket and no component.
 
-Topics: `jobs` (the queue and who works on what), `steps:<run>` (its curves), `snapshots:<run>` (its guesses), and
-`example:<run>:<index>` (one example was visited in training). `*` stands for all of them.
+Topics: `jobs` (the queue, the inbox, who works on what), `versions` (with what destroys or replaces them), `backups`, `steps:<run>` (its curves),
+`snapshots:<run>` (its guesses), and `example:<run>:<index>` (one example was visited in training). `*` stands for all of them. Whatever touches
+anything also touches the list of events.
 """
 
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,15 @@ from guessbook.proto.events_pb2 import Event
 EVERYTHING = "*"
 
 _SNAPSHOTS = {"snapshot_started", "examples_observed", "snapshot_completed", "snapshot_failed"}
+_BEGINNINGS = {
+    "version_": "versions",
+    "latest_": "versions",
+    "base_model_": "versions",
+    "config_": "versions",
+    "operation_": "versions",
+    "backup_": "backups",
+    "drill_": "backups",
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,8 @@ def touched_by(event: Event) -> frozenset[str]:
         # It takes steps and snapshots back.
         run = event.job_resumed.run
         return frozenset(("jobs", f"steps:{run}", f"snapshots:{run}"))
-    return frozenset(("jobs",))
+    topics = {topic for beginning, topic in _BEGINNINGS.items() if kind and kind.startswith(beginning)}
+    return frozenset(("jobs", *topics))
 
 
 def _step(event: Event) -> dict[str, Any] | None:

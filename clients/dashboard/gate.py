@@ -1,13 +1,13 @@
 """Who may talk to the dashboard: this machine's browser, with the token, from the dashboard's own pages.
 
 A pure ASGI wrapper around everything, HTTP and WebSocket. Dash itself checks neither Host nor Origin, so that without it any web page
-could steer the training by DNS rebinding. Knows no component and no gRPC.
+could steer the training by DNS rebinding. Each token stands for a role: what the server lets its bearer do. Knows no component and no gRPC.
 """
 
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,6 +15,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from guessbook.clients.dashboard import role
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 SHORTEST_TOKEN = 32  # characters
@@ -66,14 +68,15 @@ def policy(script_hashes: Iterable[str]) -> str:
 
 
 class Gate:
-    """Lets a request through to `app` if its Host is ours, its Origin is its Host, and its cookie holds the token.
+    """Lets a request through to `app` if its Host is ours, its Origin is its Host, and its cookie holds a token; it is answered in that token's role.
 
     `/?token=…` gives the cookie and leads to the same address without the token.
     """
 
-    def __init__(self, app: ASGIApp, token: str, port: int, content_security_policy: str) -> None:
+    def __init__(self, app: ASGIApp, roles: Mapping[str, str], port: int, content_security_policy: str) -> None:
+        """`roles`: the role of each token."""
         self.app = app
-        self.token = token
+        self.roles = roles
         self.hosts = {f"{host}:{port}" for host in LOOPBACK}
         self.cookie = f"guessbook_{port}"  # a browser keeps cookies by host, not by port
         self.headers = {
@@ -90,7 +93,11 @@ class Gate:
             return
         answer = self.refusal(scope)
         if answer is None:
-            await self.app(scope, receive, self._guarded(send))
+            asked = role.asking.set(self._role(Headers(scope=scope).get("cookie", "")))
+            try:
+                await self.app(scope, receive, self._guarded(send))
+            finally:
+                role.asking.reset(asked)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 4403, "reason": "not allowed"})
         else:
@@ -111,23 +118,25 @@ class Gate:
         given = dict(query).get("token")
         if given is not None and not writing:
             return self._enter(given, scope["path"], [pair for pair in query if pair[0] != "token"])
-        return None if self._known(headers.get("cookie", "")) else _stranger()
+        return None if self._role(headers.get("cookie", "")) else _stranger()
 
     def _enter(self, given: str, path: str, rest: list[tuple[str, str]]) -> Response:
-        if not self._same(given):
+        if not self._role_of(given):
             return _stranger()
         # One leading slash: two would lead to another host.
         target = "/" + path.lstrip("/") + (f"?{urlencode(rest)}" if rest else "")
         response = RedirectResponse(target, status_code=303)
-        response.set_cookie(self.cookie, self.token, max_age=90 * 86400, httponly=True, samesite="strict")
+        response.set_cookie(self.cookie, given, max_age=90 * 86400, httponly=True, samesite="strict")
         return response
 
-    def _known(self, header: str) -> bool:
+    def _role(self, header: str) -> str:
+        """Empty: it holds no token."""
         # Not http.cookies: it drops all that stands behind a cookie it can't read, and other programs on localhost set such.
-        return self._same(cookie_parser(header).get(self.cookie, ""))
+        return self._role_of(cookie_parser(header).get(self.cookie, ""))
 
-    def _same(self, given: str) -> bool:
-        return secrets.compare_digest(given.encode(), self.token.encode())
+    def _role_of(self, given: str) -> str:
+        found = [role for token, role in self.roles.items() if secrets.compare_digest(given.encode(), token.encode())]
+        return found[0] if found else ""
 
     def _guarded(self, send: Send) -> Send:
         async def guarded(message: Message) -> None:

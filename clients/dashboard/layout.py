@@ -1,10 +1,18 @@
-"""The page's frame: header, notices, and where each part stands. Knows the parts' layouts, no data."""
+"""The frame around every page, and which page stands in it. Knows the pages' layouts, no data."""
+
+from collections.abc import Callable
 
 import dash_mantine_components as dmc
-from dash import dcc, html
+from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
-from guessbook.clients.dashboard import commands, evolution, examples, header, jobs, problem, story, training
+from guessbook.clients.dashboard import commands, header, navigation, problem, role, timebar
+from guessbook.clients.dashboard.audit import page as audit
+from guessbook.clients.dashboard.backups import page as backups
+from guessbook.clients.dashboard.evolution import page as evolution
+from guessbook.clients.dashboard.example import page as example
+from guessbook.clients.dashboard.training import page as training
+from guessbook.clients.dashboard.versions import page as versions
 
 THEME = {
     "primaryColor": "indigo",
@@ -13,37 +21,40 @@ THEME = {
     "defaultRadius": "md",
     "headings": {"fontWeight": "600"},
 }
+PAGES: dict[str, Callable[[], Component]] = {
+    "/": training.layout,
+    "/evolution": evolution.layout,
+    "/example": example.layout,
+    "/versions": versions.layout,
+    "/audit": audit.layout,
+    "/backups": backups.layout,
+}
 
 
 def layout() -> Component:
+    """Made anew for each load of the page: what a guest can't do, isn't shown."""
     page: Component = dmc.MantineProvider(
         theme=THEME,
         defaultColorScheme="auto",
         children=[
             dcc.Location(id="url", refresh=False),
             *_stores(),
+            html.A("To the content", href="#page", className="skip-link"),
             header.layout(),
-            header.past_bar(),
-            html.Main(
-                id="page",
-                className="page waiting",
+            html.Div(
+                className="frame" if role.may_steer() else "frame is-guest",
                 children=[
-                    problem.layout(),
-                    _empty(),
+                    navigation.layout(),
                     html.Div(
-                        className="content",
+                        className="beside",
                         children=[
-                            html.Section(
-                                className="top",
-                                children=[
-                                    training.job_card(),
-                                    evolution.state_cards(),
-                                    training.loss_card(),
-                                    evolution.states_card(),
-                                    jobs.layout(),
-                                ],
+                            timebar.layout(),
+                            html.Main(
+                                id="page",
+                                className="page waiting",
+                                tabIndex=-1,
+                                children=[problem.layout(), html.Div(id="content", className="content")],
                             ),
-                            html.Section(id="book", className="book", children=[examples.layout(), story.layout()]),
                         ],
                     ),
                 ],
@@ -55,30 +66,25 @@ def layout() -> Component:
 
 
 def _stores() -> list[Component]:
-    """`live` is what the socket brings. A topic's store holds {run, at} and is set again when the topic is touched, so that a
-    part of the page asks the server only when what it shows has changed."""
-    return [
-        dcc.Store(id="live"),
-        dcc.Store(id="run"),
-        dcc.Store(id="run-shown"),
-        dcc.Store(id="jobs-touched"),
-        dcc.Store(id="steps-touched"),
-        dcc.Store(id="snapshots-touched"),
-        dcc.Store(id="example-touched"),
-        dcc.Store(id="neighbours"),
-    ]
+    """`live` is what the socket brings. A topic's store holds {run, at, position} and is set again when the topic is touched, so that a
+    part of a page asks the server only when what it shows has changed. `run-shown`: the page is about another run, or another point in time."""
+    names = ("live", "run", "run-shown", *(f"{topic}-touched" for topic in TOPICS))
+    return [dcc.Store(id=name) for name in names]
 
 
-def _empty() -> Component:
+TOPICS = ("jobs", "versions", "backups", "steps", "snapshots", "example", "events")
+
+
+def register(app: Dash) -> None:
+    async def content(path: str | None) -> Component:
+        found = PAGES.get(path or "/")
+        return found() if found else _lost()
+
+    app.callback(Output("content", "children"), Input("url", "pathname"))(content)
+
+
+def _lost() -> Component:
     return html.Div(
-        className="empty",
-        children=[
-            html.Span(className="icon icon-book big"),
-            html.H2("Nothing in the book yet"),
-            html.P(
-                "Give it a file of examples, and watch here what the model guesses for each of them while it learns."
-            ),
-            html.Pre("guessbook submit my_examples.jsonl"),
-            html.P(["No data at hand? ", html.Code("guessbook demo"), " brings its own."], className="dim"),
-        ],
+        className="empty shown",
+        children=[html.H1("There is no such page"), html.P(dcc.Link("To the current run", href="/", className="link"))],
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from guessbook.clients import cautions
-from guessbook.clients.dashboard import commands, numbers
+from guessbook.clients.dashboard import commands, numbers, role
 from guessbook.clients.dashboard.view import View
 from guessbook.projections.names import job_state
 from guessbook.proto.history_pb2 import JOB_STATE_ACTIVE, JOB_STATE_QUEUED, Job, Run, Status
@@ -25,7 +25,7 @@ def describe(view: View, status: Status, run: Run | None, jobs: list[Job]) -> di
         "pending": job.pending if job else "",
         "held": bool(job and job.held),
         "note": note(status, job, run),
-        "commands": commands.possible(job) if job and view.at is None else [],
+        "commands": commands.possible(job) if job and view.at is None and role.may_steer() else [],
     }
     if run is not None:
         shown |= _run_numbers(run)
@@ -59,15 +59,6 @@ def _run_numbers(run: Run) -> dict[str, Any]:
         "trend": run.trend,
         "facts": " · ".join(fact for fact in facts if fact),
     }
-
-
-def moments(at: int | None, run: Run | None) -> list[dict[str, str]]:
-    """The points in time to choose from: now and each snapshot, newest first; and the one in the URL, if it is none of them."""
-    snapshots = [] if run is None else [each for each in reversed(run.snapshots) if each.complete]
-    choices = [{"value": str(each.position), "label": f"Step {numbers.count(each.step)}"} for each in snapshots]
-    if at is not None and not any(choice["value"] == str(at) for choice in choices):
-        choices.insert(0, {"value": str(at), "label": f"Position {numbers.count(at)}"})
-    return [{"value": "", "label": "Now"}, *choices]
 
 
 def note(status: Status, job: Job | None, run: Run | None) -> str:

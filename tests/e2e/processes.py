@@ -45,6 +45,11 @@ class Dashboard(Process):
         """The address that lets a browser in."""
         return self.ready.removeprefix("dashboard: ")
 
+    def page(self, path: str, query: str = "") -> str:
+        """The address of a page, for a browser that was or wasn't let in before."""
+        address, _, token = self.link.partition("/?")
+        return f"{address}{path}?{token}" + (f"&{query}" if query else "")
+
 
 class TrainerProcess:
     """A trainer at work until it is killed, or until the `with` ends."""

@@ -48,7 +48,7 @@ def learn(training: ScriptedTrainer) -> None:
 def test_a_guess_made_after_the_page_was_opened_shows_without_reload(
     page: Page, dashboard: Dashboard, training: ScriptedTrainer
 ) -> None:
-    page.goto(dashboard.link)
+    page.goto(dashboard.page("/evolution"))
     expect(page.locator("#line-word")).to_have_text("Live")
     expect(row(page, "Peru")).to_contain_text("Rome is a town")
     page.evaluate("window.opened = true")
@@ -57,16 +57,17 @@ def test_a_guess_made_after_the_page_was_opened_shows_without_reload(
 
     expect(row(page, "Peru").locator('[col-id="guess"]')).to_have_text("Lima")
     expect(row(page, "Peru")).to_contain_text("Learned")
+    expect(page.locator("button.state.learned")).to_contain_text("75%")
+    page.get_by_role("link", name="Training").click()
     expect(page.locator("#step")).to_have_text("Step 10")
     expect(page.locator("#percent")).to_contain_text("of 20 · 50%")
     expect(page.locator("#accuracy")).to_have_text("75% at step 10")
-    expect(page.locator("button.state.learned")).to_contain_text("75%")
     assert page.evaluate("window.opened") is True
 
 
 def test_an_example_tells_its_story(page: Page, dashboard: Dashboard, training: ScriptedTrainer) -> None:
     learn(training)
-    page.goto(dashboard.link)
+    page.goto(dashboard.page("/evolution"))
     row(page, "Norway").locator('[col-id="prompt"]').click()
 
     guesses = page.locator(".guess")
@@ -94,7 +95,7 @@ def test_an_example_tells_its_story(page: Page, dashboard: Dashboard, training: 
 def test_an_open_story_grows_with_the_next_snapshot(
     page: Page, dashboard: Dashboard, training: ScriptedTrainer
 ) -> None:
-    page.goto(f"{dashboard.link}&example=0")
+    page.goto(dashboard.page("/evolution", "example=0"))
     expect(page.locator(".guess")).to_have_count(1)
     learn(training)
     expect(page.locator(".guess")).to_have_count(2)
@@ -103,7 +104,7 @@ def test_an_open_story_grows_with_the_next_snapshot(
 
 def test_text_is_never_markup(page: Page, dashboard: Dashboard, training: ScriptedTrainer) -> None:
     learn(training)
-    page.goto(f"{dashboard.link}&example=3")
+    page.goto(dashboard.page("/evolution", "example=3"))
     expect(page.locator("#story")).to_contain_text("<script>alert(2)</script>")
     expect(page.locator(".guess").first).to_contain_text("<b>bold</b>")
     expect(row(page, "onerror")).to_have_count(1)
@@ -112,7 +113,7 @@ def test_text_is_never_markup(page: Page, dashboard: Dashboard, training: Script
 
 def test_a_state_and_a_search_filter_the_list(page: Page, dashboard: Dashboard, training: ScriptedTrainer) -> None:
     learn(training)
-    page.goto(dashboard.link)
+    page.goto(dashboard.page("/evolution"))
     page.locator("button.state.improving").click()
     expect(page.locator("#matching")).to_have_text("1 of 4 examples")
     expect(page.locator(".ag-row")).to_contain_text("Norway")
@@ -128,7 +129,7 @@ def test_a_state_and_a_search_filter_the_list(page: Page, dashboard: Dashboard, 
 def test_the_page_survives_the_server(
     page: Page, dashboard: Dashboard, server: ServerProcess, training: ScriptedTrainer
 ) -> None:
-    page.goto(dashboard.link)
+    page.goto(dashboard.page("/evolution"))
     expect(row(page, "Peru")).to_contain_text("Rome is a town")
     server.kill()
     expect(page.locator("#line-word")).to_have_text("Reconnecting")
@@ -157,16 +158,21 @@ def test_pause_asks_first_and_says_what_happened(
     assert book.status().active.pending == "pause"
 
 
-def test_the_past_shows_what_was_known_then(page: Page, dashboard: Dashboard, training: ScriptedTrainer) -> None:
+def test_the_past_shows_what_was_known_then(
+    page: Page, dashboard: Dashboard, book: Guessbook, training: ScriptedTrainer
+) -> None:
+    before = book.status().position
     learn(training)
-    page.goto(dashboard.link)
+    page.goto(dashboard.page("/evolution"))
     expect(row(page, "Peru")).to_contain_text("Learned")
-    page.locator("#moment").click()
-    page.get_by_role("option", name="Step 0").click()
+    page.goto(dashboard.page("/evolution", f"at={before}"))
     expect(page.locator("#past")).to_contain_text("As of position")
     expect(page.locator("#line-word")).to_have_text("Past")
     expect(row(page, "Peru")).to_contain_text("Rome is a town")
+    page.get_by_role("link", name="Training").click()
+    expect(page.locator("#step")).to_have_text("Step 0")
     expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+    page.get_by_role("link", name="Evolution").click()
     page.locator("#to-live").click()
     expect(row(page, "Peru")).to_contain_text("Learned")
 
@@ -182,6 +188,7 @@ def test_an_empty_book_says_how_to_begin(
     expect(page.locator("#job-name")).to_have_text("first.jsonl")
     trainer.take(total_steps=2, examples=1)
     trainer.snapshot(0, ["c"], [False], [1.0])
+    page.get_by_role("link", name="Evolution").click()
     expect(row(page, "a")).to_contain_text("c")
 
 
@@ -196,7 +203,7 @@ def test_no_part_is_wider_than_the_window(
     page: Page, dashboard: Dashboard, training: ScriptedTrainer, scheme: str
 ) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.goto(f"{dashboard.link}&example=0")
+    page.goto(dashboard.page("/evolution", "example=0"))
     expect(row(page, "Peru")).to_contain_text("Rome is a town")
     expect(page.locator(".guess")).to_have_count(1)
     assert page.evaluate("document.documentElement.dataset.mantineColorScheme") == scheme
@@ -207,8 +214,8 @@ def test_no_part_is_wider_than_the_window(
 
 
 def test_what_is_not_there_is_said(page: Page, dashboard: Dashboard, training: ScriptedTrainer) -> None:
-    page.goto(f"{dashboard.link}&example=99")
+    page.goto(dashboard.page("/evolution", "example=99"))
     expect(page.locator("#story")).to_contain_text("99")
     expect(row(page, "Peru")).to_contain_text("Rome is a town")
-    page.goto(f"{dashboard.link}&run=run-9999")
+    page.goto(dashboard.page("/evolution", "run=run-9999"))
     expect(page.locator("#problem")).to_contain_text("run-9999")

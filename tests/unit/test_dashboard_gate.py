@@ -9,15 +9,19 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Scope
 
-from guessbook.clients.dashboard import gate
+from guessbook.clients.dashboard import gate, role
 
 HOST = "127.0.0.1:7431"
 HERE = f"http://{HOST}"
 COOKIE = "guessbook_7431=secret"
-GATE = gate.Gate(PlainTextResponse("inside"), "secret", 7431, gate.policy(["'sha256-abc'"]))
+GATE = gate.Gate(
+    PlainTextResponse("inside"), {"secret": "admin", "guest": "viewer"}, 7431, gate.policy(["'sha256-abc'"])
+)
 
 
-def ask(path: str = "/", method: str = "GET", kind: str = "http", **headers: str) -> tuple[Any, dict[str, str]]:
+def ask(
+    path: str = "/", method: str = "GET", kind: str = "http", gated: gate.Gate = GATE, **headers: str
+) -> tuple[Any, dict[str, str]]:
     """What the gate answers, status (or the close code) and headers. `host` is right where it isn't given."""
     given = {"host": HOST, **headers}
     target, _, query = path.partition("?")
@@ -36,7 +40,7 @@ def ask(path: str = "/", method: str = "GET", kind: str = "http", **headers: str
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(GATE(scope, receive, send))
+    asyncio.run(gated(scope, receive, send))
     start = sent[0]
     if start["type"] == "websocket.close":
         return start["code"], {}
@@ -95,6 +99,20 @@ def test_the_socket_has_the_same_gate() -> None:
     assert ask("/live", kind="websocket", cookie=COOKIE, origin="http://evil.example")[0] == 4403
     assert ask("/live", kind="websocket", origin=HERE)[0] == 4403
     assert ask("/live?token=secret", kind="websocket", origin=HERE)[0] == 4403
+
+
+def test_each_token_is_answered_in_its_role() -> None:
+    roles: list[str] = []
+
+    async def inside(scope: Scope, receive: Any, send: Any) -> None:
+        roles.append(role.asking.get())
+        await PlainTextResponse("inside")(scope, receive, send)
+
+    asked = gate.Gate(inside, {"secret": role.OWNER, "shared": role.GUEST}, 7431, "")
+    for given in ("secret", "shared", "wrong"):
+        ask(gated=asked, cookie=f"guessbook_7431={given}")
+    assert roles == [role.OWNER, role.GUEST]
+    assert role.asking.get() == role.GUEST
 
 
 def test_the_token_stays_and_only_its_owner_reads_it(tmp_path: Path) -> None:

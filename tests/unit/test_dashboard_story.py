@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
-from guessbook.clients.dashboard import charts, examples, story
+from guessbook.clients.dashboard import charts
+from guessbook.clients.dashboard.evolution import examples
+from guessbook.clients.dashboard.example import story
 from guessbook.clients.dashboard.view import View
 from guessbook.proto.history_pb2 import (
     EXAMPLE_STATE_LEARNED,

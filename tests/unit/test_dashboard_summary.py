@@ -1,6 +1,11 @@
 """What the page says of a run and of the jobs around it."""
 
-from guessbook.clients.dashboard import commands, jobs, summary
+from collections.abc import Iterator
+
+import pytest
+
+from guessbook.clients.dashboard import commands, role, summary
+from guessbook.clients.dashboard.training import queue
 from guessbook.clients.dashboard.view import View
 from guessbook.proto.history_pb2 import (
     JOB_STATE_ACTIVE,
@@ -21,6 +26,18 @@ SNAPSHOTS = [
 ]
 RUN = Run(id="r1", job="j1", step=9, total_steps=20, examples=3, tracked=3, snapshots=SNAPSHOTS, eta_seconds=61)
 ACTIVE = Job(id="j1", name="facts.jsonl", state=JOB_STATE_ACTIVE, run="r1")
+
+
+@pytest.fixture(autouse=True)
+def _as_owner() -> Iterator[None]:
+    asked = role.asking.set(role.OWNER)
+    yield
+    role.asking.reset(asked)
+
+
+def test_a_guest_has_no_commands() -> None:
+    role.asking.set(role.GUEST)
+    assert summary.describe(View(), Status(position=20), RUN, [ACTIVE])["commands"] == []
 
 
 def test_a_run_that_trains() -> None:
@@ -57,16 +74,6 @@ def test_a_failure_says_what_to_do() -> None:
     assert summary.note(Status(), job, None) == "The model has no layers. Choose another one."
 
 
-def test_the_moments_are_the_complete_snapshots_newest_first() -> None:
-    assert summary.moments(None, RUN) == [
-        {"value": "", "label": "Now"},
-        {"value": "20", "label": "Step 5"},
-        {"value": "10", "label": "Step 0"},
-    ]
-    assert {"value": "15", "label": "Position 15"} in summary.moments(15, RUN)
-    assert len(summary.moments(20, RUN)) == 3
-
-
 def test_the_commands_fit_the_state() -> None:
     assert commands.possible(Job(state=JOB_STATE_ACTIVE, pending="pause")) == []
     assert commands.possible(Job(state=JOB_STATE_PAUSED)) == ["resume"]
@@ -76,11 +83,11 @@ def test_the_commands_fit_the_state() -> None:
 
 
 def test_the_queue_says_where_it_leaves_jobs_out() -> None:
-    queued = [Job(id=f"j{n}", name=f"{n}.jsonl", state=JOB_STATE_QUEUED) for n in range(jobs.MOST + 10)]
-    rows = jobs.job_rows(queued, "", live=True)
-    assert len(rows) == jobs.MOST + 1
+    queued = [Job(id=f"j{n}", name=f"{n}.jsonl", state=JOB_STATE_QUEUED) for n in range(queue.MOST + 10)]
+    rows = queue.job_rows(queued, "", live=True)
+    assert len(rows) == queue.MOST + 1
     assert rows[-1].children == "50 of 60 shown"
-    assert jobs.waiting([ACTIVE, *queued]) == "1 running · 60 waiting"
+    assert queue.waiting([ACTIVE, *queued]) == "1 running · 60 waiting"
 
 
 def test_the_page_says_that_answers_were_cut() -> None:

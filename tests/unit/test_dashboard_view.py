@@ -8,7 +8,7 @@ from guessbook.proto.history_pb2 import EXAMPLE_STATE_NOT_LEARNED
 
 def test_everything_in_the_url_is_read() -> None:
     search = "?run=run-0002&example=7&row=3&state=not_learned&q=two%20words&sort=-loss&at=120"
-    assert View.parse(search) == View("run-0002", 7, 3, EXAMPLE_STATE_NOT_LEARNED, "two words", "-loss", 120)
+    assert View.parse(search) == View("run-0002", 7, 3, EXAMPLE_STATE_NOT_LEARNED, "two words", sort="-loss", at=120)
 
 
 @pytest.mark.parametrize("search", ["", None, "?", "?example=x&state=odd&sort=odd&at=-3", "?at=0&example=%C2%B2"])

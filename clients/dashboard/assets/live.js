@@ -5,7 +5,7 @@
   const STALE_AFTER_MS = 12000; // the server says something every 5 s
   const LONGEST_WAIT_MS = 5000;
   // At most one question in this time, for each topic.
-  const PACE_MS = { jobs: 250, steps: 1000, snapshots: 500, example: 2000 };
+  const PACE_MS = { jobs: 250, versions: 500, backups: 500, steps: 1000, snapshots: 500, example: 2000, events: 1000 };
 
   let shown = { run: "", at: null };
   let example = null;
@@ -40,9 +40,10 @@
     // The past does not change.
     if (shown.at !== null || !topics.length) return;
     lastNews = Date.now();
+    mark("events");
     for (const topic of topics) {
       if (topic === "*") markAll();
-      else if (topic === "jobs") mark("jobs");
+      else if (topic === "jobs" || topic === "versions" || topic === "backups") mark(topic);
       else if (topic === "steps:" + shown.run) mark("steps");
       else if (topic === "snapshots:" + shown.run) mark("snapshots");
       else if (example !== null && topic === "example:" + shown.run + ":" + example) mark("example");
@@ -112,7 +113,8 @@
     show: function (run, at) {
       if (run === shown.run && at === shown.at) return;
       shown = { run, at };
-      ["run-shown", "steps-touched", "snapshots-touched"].forEach((id) => set(id, { data: { ...shown, position } }));
+      set("run-shown", { data: { ...shown, position } });
+      markAll();
       showLine();
     },
     setExample: function (index) {

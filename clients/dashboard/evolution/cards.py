@@ -52,8 +52,8 @@ def _numbers(many: int, tracked: int, before: int | None) -> list[Component | No
 
 
 def register(app: Dash, queries: Queries) -> None:
-    async def states(touched: dict[str, Any]) -> tuple[list[list[Component | None]], list[dict[str, Any]]]:
-        if not touched["run"]:
+    async def states(touched: dict[str, Any] | None) -> tuple[list[list[Component | None]], list[dict[str, Any]]]:
+        if not touched or not touched["run"]:
             raise PreventUpdate
         run = await queries.run(touched["run"], touched["at"])
         return state_numbers(run), charts.states_data(run.snapshots)
@@ -62,7 +62,6 @@ def register(app: Dash, queries: Queries) -> None:
         Output({"type": "state-numbers", "word": ALL}, "children"),
         Output("states-chart", "data"),
         Input("snapshots-touched", "data"),
-        prevent_initial_call=True,
     )(states)
 
     in_browser(

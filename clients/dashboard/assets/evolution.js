@@ -1,38 +1,7 @@
-// The page's own callbacks that need no server: the URL is the state, these read and write it.
+// The page Evolution: what is listed, and which example is open.
 (function () {
   "use strict";
-  const EMPTY = { state: "", q: "", sort: "index" };
-
-  const set = (id, props) => window.dash_clientside.set_props(id, props);
-  const same = () => window.dash_clientside.no_update;
-  const pressed = () => window.dash_clientside.callback_context.triggered_id;
-  const count = (number) => number.toLocaleString("en-US");
-
-  function read(search) {
-    const given = new URLSearchParams(search || "");
-    return (name) => given.get(name) || EMPTY[name] || "";
-  }
-
-  // The URL's query with some of it changed; null takes a part out.
-  function changed(search, changes) {
-    const query = new URLSearchParams(search || "");
-    for (const [name, value] of Object.entries(changes)) {
-      if (value === null || value === "" || value === EMPTY[name]) query.delete(name);
-      else query.set(name, String(value));
-    }
-    const text = query.toString();
-    const next = text ? "?" + text : "";
-    return next === (search || "") ? same() : next;
-  }
-
-  function loss(value) {
-    return value === undefined ? "–" : value >= 0.1 ? value.toFixed(3) : value.toPrecision(2);
-  }
-
-  function learningRate(value) {
-    if (value === undefined) return "–";
-    return value === 0 ? "0" : value.toExponential(2).replace("e-", "e−").replace(/\.?0+e/, "e");
-  }
+  const { set, same, pressed, read, changed, callbacks } = window.guessbook;
 
   let listed = "";
   let opened = null;
@@ -68,10 +37,10 @@
     linked = null;
   }
 
-  window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.guessbook = {
-    start: function () {
-      window.guessbookLive.start();
+  callbacks({
+    gridReady: function () {
+      listed = "";
+      opened = null;
       window.dash_ag_grid.getApiAsync("examples").then(function (api) {
         fitColumns(api);
         api.addEventListener("gridSizeChanged", () => fitColumns(api));
@@ -80,71 +49,11 @@
       return same();
     },
 
-    // ---- the current run ----
-
-    showRun: function (run, search) {
-      window.guessbookLive.show(run.run, run.at);
-      const past = run.at !== null;
-      const classes = ["page", ...run.commands.map((name) => "may-" + name)];
-      if (run.empty) classes.push("is-empty");
-      if (!run.run) classes.push("no-run");
-      if (past) classes.push("is-past");
-      const pending = run.pending ? run.state + ", " + run.pending + " asked for" : run.held ? "held" : run.state;
-      const trend = run.trend ? run.trend : "–";
-      return [
-        classes.join(" "),
-        past ? "past-bar shown" : "past-bar",
-        past ? "As of position " + count(run.at) + (run.run ? ", step " + count(run.step) : "") + ". Nothing here is newer, and commands are off." : "",
-        run.moments,
-        run.name,
-        run.name || "No job",
-        pending,
-        "badge " + (run.held ? "held" : run.state),
-        run.note,
-        run.facts || "",
-        run.accuracy || "–",
-        trend,
-        run.trend ? "trend " + run.trend : "",
-      ];
-    },
-
-    // Ticks with every message; whichever of the two is newer in the log counts.
-    showStep: function (run, live) {
-      if (!run) return Array(9).fill(same());
-      let now = run;
-      const step = live && live.step;
-      if (step && run.at === null && step.run === run.run && step.position > run.run_position) now = { ...run, ...step, run: run.run };
-      if (!now.run) return ["Waiting", "", "", 0, false, "–", "–", "–", "–"];
-      const share = now.total ? (100 * now.step) / now.total : 0;
-      return [
-        "Step " + count(now.step),
-        "of " + count(now.total) + " · " + Math.floor(share) + "%",
-        now.eta ? "ETA " + now.eta : "",
-        share,
-        run.state === "active" && run.at === null,
-        now.step ? loss(now.loss) : "–",
-        now.step ? learningRate(now.learning_rate) : "–",
-        now.step ? count(Math.round(now.tokens_per_second)) + " tok/s" : "–",
-        now.epoch === undefined ? "–" : now.epoch.toFixed(2),
-      ];
-    },
-
-    toLive: function (clicks, search) {
-      return clicks ? changed(search, { at: null, row: null }) : same();
-    },
-
-    travel: function (position, search) {
-      return (position || "") === read(search)("at") ? same() : changed(search, { at: position, row: null });
-    },
-
-    // ---- what is listed ----
-
     showView: function (search) {
       const given = read(search);
       set("search", { value: given("q") });
       set("state-filter", { value: given("state") });
       set("sort", { value: given("sort") });
-      set("moment", { value: given("at") });
       const example = given("example");
       window.guessbookLive.setExample(example === "" ? null : Number(example));
       if (example !== heading) heading = null;
@@ -217,7 +126,7 @@
       setTimeout(turn);
       return [!(known && known.previous), !(known && known.next)];
     },
-  };
+  });
 
   document.addEventListener("keydown", function (event) {
     const typing = event.target.closest && event.target.closest("input, textarea, select, [role=dialog], [contenteditable]");

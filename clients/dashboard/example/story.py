@@ -5,7 +5,7 @@ What a model says is only ever a text node: never HTML, never Markdown.
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, html
+from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import charts, numbers, problem, words
@@ -39,6 +39,7 @@ def layout() -> Component:
                 ],
             ),
             html.Div(id="story", className="story-body"),
+            dcc.Store(id="neighbours"),
         ],
     )
 

@@ -1,15 +1,14 @@
-"""The current job: its progress, its numbers and its loss curve. Also decides which run the page is about."""
+"""The current job: its progress, its numbers and its loss curve."""
 
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, html
+from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
-from guessbook.clients.dashboard import charts, commands, summary
+from guessbook.clients.dashboard import charts, commands
 from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.dashboard.queries import Queries
-from guessbook.clients.dashboard.view import View
 
 MAX_POINTS = 400  # of the loss curve
 
@@ -65,41 +64,15 @@ def _number(label: str, key: str, meaning: str) -> Component:
 
 
 def register(app: Dash, queries: Queries) -> None:
-    async def current(search: str, *_touched: Any) -> tuple[dict[str, Any], None]:
-        view = View.parse(search)
-        status = await queries.status(view.at)
-        run = await queries.run(view.run, view.at) if view.run else status.run if status.HasField("run") else None
-        jobs = (await queries.jobs(view.at)).jobs
-        whole = run if view.at is None or run is None else await queries.run(run.id, None)
-        return summary.describe(view, status, run, list(jobs)) | {"moments": summary.moments(view.at, whole)}, None
-
-    app.callback(
-        Output("run", "data"),
-        Output("problem", "children"),
-        Input("url", "search"),
-        Input("jobs-touched", "data"),
-        Input("steps-touched", "data"),
-        Input("snapshots-touched", "data"),
-    )(current)
-
-    async def curve(touched: dict[str, Any]) -> list[dict[str, Any]]:
-        if not touched["run"]:
+    async def curve(touched: dict[str, Any] | None) -> list[dict[str, Any]]:
+        if not touched or not touched["run"]:
             return []
         return charts.loss_data(await queries.steps(touched["run"], touched["at"], MAX_POINTS))
 
-    app.callback(Output("loss-chart", "data"), Input("steps-touched", "data"), prevent_initial_call=True)(curve)
-    _show(app)
-
-
-def _show(app: Dash) -> None:
+    app.callback(Output("loss-chart", "data"), Input("steps-touched", "data"))(curve)
     in_browser(
         app,
-        "showRun",
-        Output("page", "className"),
-        Output("past", "className"),
-        Output("past-text", "children"),
-        Output("moment", "data"),
-        Output("crumb", "children"),
+        "showJob",
         Output("job-name", "children"),
         Output("job-state", "children"),
         Output("job-state", "className"),
@@ -109,7 +82,7 @@ def _show(app: Dash) -> None:
         Output("trend", "children"),
         Output("trend", "className"),
         Input("run", "data"),
-        State("url", "search"),
+        at_start=True,
     )
     in_browser(
         app,
@@ -125,4 +98,5 @@ def _show(app: Dash) -> None:
         Output("epoch", "children"),
         Input("run", "data"),
         Input("live", "data"),
+        at_start=True,
     )

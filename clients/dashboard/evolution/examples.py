@@ -124,6 +124,7 @@ def register(app: Dash, queries: Queries) -> None:
     # It also writes the filters' values. Declared as outputs, they would close a circle with the callback above.
     in_browser(app, "showView", Output("book", "className"), Input("url", "search"), at_start=True)
     touched = Input("snapshots-touched", "data")
+    in_browser(app, "gridReady", Output("examples", "className"), Input("examples", "id"), at_start=True)
     in_browser(app, "refreshRows", Output("filtered", "data"), Input("url", "search"), touched)
     in_browser(app, "openExample", url, Input("examples", "cellClicked"), search)
 

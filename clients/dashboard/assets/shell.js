@@ -1,0 +1,64 @@
+// The frame around every page: which run it is about, the links between the pages, the way back from the past.
+(function () {
+  "use strict";
+  const { same, count, read, changed, callbacks } = window.guessbook;
+
+  // The run's numbers, or those of the last message about it, whichever are newer in the log.
+  function newest(run, live) {
+    const step = live && live.step;
+    const newer = step && run.at === null && step.run === run.run && step.position > run.run_position;
+    return newer ? { ...run, ...step, run: run.run } : run;
+  }
+
+  function loss(value) {
+    return value === undefined ? "–" : value >= 0.1 ? value.toFixed(3) : value.toPrecision(2);
+  }
+  Object.assign(window.guessbook, { newest, loss });
+
+  callbacks({
+    start: function () {
+      window.guessbookLive.start();
+      return same();
+    },
+
+    showRun: function (run) {
+      if (!run) return [same(), same()];
+      window.guessbookLive.show(run.run, run.at);
+      const classes = ["page", ...run.commands.map((name) => "may-" + name)];
+      if (run.empty) classes.push("is-empty");
+      if (!run.run) classes.push("no-run");
+      if (run.at !== null) classes.push("is-past");
+      return [classes.join(" "), run.name];
+    },
+
+    showNow: function (run, live) {
+      if (!run) return Array(6).fill(same());
+      const now = newest(run, live);
+      if (!run.run || run.state !== "active" || run.at !== null) return ["now", "", 0, "", "", ""];
+      const share = now.total ? (100 * now.step) / now.total : 0;
+      return ["now shown", run.name, share, "step " + count(now.step) + " of " + count(now.total), now.eta ? "ETA " + now.eta : "", now.step ? "loss " + loss(now.loss) : ""];
+    },
+
+    showLinks: function (path, search, ids) {
+      const given = read(search);
+      const kept = new URLSearchParams();
+      for (const name of ["run", "at"]) if (given(name)) kept.set(name, given(name));
+      const query = kept.toString() ? "?" + kept.toString() : "";
+      const here = path === "/example" ? "/evolution" : path;
+      return [ids.map((id) => id.path + query), ids.map((id) => (id.path === here ? "page-link here" : "page-link"))];
+    },
+
+    showPast: function (run) {
+      if (!run) return [same(), same()];
+      const past = run.at !== null;
+      return [
+        past ? "past-bar shown" : "past-bar",
+        past ? "As of position " + count(run.at) + (run.run ? ", step " + count(run.step) : "") + ". Nothing here is newer, and commands are off." : "",
+      ];
+    },
+
+    toLive: function (clicks, search) {
+      return clicks ? changed(search, { at: null, row: null }) : same();
+    },
+  });
+})();

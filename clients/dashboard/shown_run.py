@@ -1,0 +1,41 @@
+"""Decides which run the page is about, and what there is to say of it. Every page shows a part of that."""
+
+from typing import Any
+
+from dash import Dash, Input, Output
+
+from guessbook.clients.dashboard import summary
+from guessbook.clients.dashboard.browser import in_browser
+from guessbook.clients.dashboard.queries import Queries
+from guessbook.clients.dashboard.view import View
+
+
+def register(app: Dash, queries: Queries) -> None:
+    async def current(search: str, *_touched: Any) -> tuple[dict[str, Any], None]:
+        view = View.parse(search)
+        status = await queries.status(view.at)
+        run = await queries.run(view.run, view.at) if view.run else status.run if status.HasField("run") else None
+        jobs = (await queries.jobs(view.at)).jobs
+        return summary.describe(view, status, run, list(jobs)), None
+
+    app.callback(
+        Output("run", "data"),
+        Output("problem", "children"),
+        Input("url", "search"),
+        Input("jobs-touched", "data"),
+        Input("steps-touched", "data"),
+        Input("snapshots-touched", "data"),
+    )(current)
+    in_browser(app, "showRun", Output("page", "className"), Output("crumb", "children"), Input("run", "data"))
+    in_browser(
+        app,
+        "showNow",
+        Output("now", "className"),
+        Output("now-name", "children"),
+        Output("now-bar", "value"),
+        Output("now-step", "children"),
+        Output("now-eta", "children"),
+        Output("now-loss", "children"),
+        Input("run", "data"),
+        Input("live", "data"),
+    )
