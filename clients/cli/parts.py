@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -39,8 +40,9 @@ def trainer_command(home: Home, address: str) -> list[str]:
     return [sys.executable, "-m", "guessbook.trainer.daemon", "--home", str(home.root), "--address", address]
 
 
-def dashboard_command(home: Home, address: str, port: int) -> list[str]:
+def dashboard_command(home: Home, address: str, port: int, host_names: Iterable[str] = ()) -> list[str]:
     place = ["--home", str(home.root), "--address", address, "--port", str(port)]
+    place += [word for name in host_names for word in ("--host-name", name)]
     return [sys.executable, "-m", "guessbook.clients.dashboard.app", *place]
 
 

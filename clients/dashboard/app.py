@@ -5,7 +5,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from guessbook.clients.dashboard import (
     navigation,
     problem,
     role,
+    share,
     shown_run,
     timebar,
 )
@@ -55,8 +56,8 @@ INDEX = """<!DOCTYPE html>
 </html>"""
 
 
-def build(queries: Queries, hub: live.Hub, roles: Mapping[str, str], port: int) -> ASGIApp:
-    """The whole application behind its gate, which knows the role of each token."""
+def build(queries: Queries, hub: live.Hub, tokens: Mapping[str, str], hosts: Iterable[str], cookie: str) -> ASGIApp:
+    """The whole application behind its gate. `tokens`: what a browser shows to be answered in a role, by that role."""
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     async def tab(socket: WebSocket) -> None:
@@ -82,9 +83,11 @@ def build(queries: Queries, hub: live.Hub, roles: Mapping[str, str], port: int) 
         frame.register(app)
     for part in (shown_run, timebar, commands, training, evolution, example, versions, audit, backups):
         part.register(app, queries)
+    share.register(app, tokens.get(role.GUEST, ""))
     # Dash does it at the first request of "/" alone; a page that is opened first by its own address would have no scripts.
     app._setup_server()  # type: ignore[no-untyped-call]
-    return gate.Gate(server, roles, port, gate.policy(app.csp_hashes()))
+    roles = {token: name for name, token in tokens.items()}
+    return gate.Gate(server, roles, hosts, cookie, gate.policy(app.csp_hashes()))
 
 
 class Announcing(uvicorn.Server):
@@ -107,25 +110,30 @@ class Announcing(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def serve(home: Home, address: str | None, listening: socket.socket) -> None:
-    """Until SIGINT or SIGTERM, on a socket that listens already."""
+async def serve(home: Home, address: str | None, listening: socket.socket, hosts: Sequence[str]) -> None:
+    """Until SIGINT or SIGTERM, on a socket that listens already. `hosts`: other names under which a proxy or a tunnel leads here."""
     port = listening.getsockname()[1]
-    token = gate.token(home.root / "dashboard.token")
-    guest = gate.token(home.root / "dashboard.guest.token")
-    queries = Queries(lambda: address or home.address(), home.token)
+    tokens = {role.OWNER: gate.token(home.root / "dashboard.token")}
+    # One token for everybody is the owner's: with it a guest could do what its owner can.
+    if not os.environ.get("GUESSBOOK_TOKEN"):
+        tokens[role.GUEST] = gate.token(home.root / "dashboard.guest.token")
+    queries = Queries(lambda: address or home.address(), lambda name: server_token(home, name))
     hub = live.Hub()
-    config = uvicorn.Config(
-        build(queries, hub, {token: role.OWNER, guest: role.GUEST}, port),
-        log_level="warning",
-        timeout_graceful_shutdown=2,
-    )
-    server = Announcing(config, f"http://{HOST}:{port}/?token={token}", home.root / "dashboard.link")
+    names = [*(f"{host}:{port}" for host in gate.LOOPBACK), *hosts]
+    app = build(queries, hub, tokens, names, f"guessbook_{port}")
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
+    server = Announcing(config, f"http://{HOST}:{port}/?token={tokens[role.OWNER]}", home.root / "dashboard.link")
     async with asyncio.TaskGroup() as tasks:
         # If it ever failed, the page would go stale without a word: then rather the whole process ends.
         following = tasks.create_task(live.follow(queries, hub))
         await server.serve(sockets=[listening])
         following.cancel()
     await queries.close()
+
+
+def server_token(home: Home, name: str) -> str:
+    """What the server is shown for a role here. Whoever runs the dashboard may have less than all rights."""
+    return home.token(name) or (home.token("operator") if name == role.OWNER else "")
 
 
 def port_number(text: str) -> int:
@@ -144,6 +152,13 @@ def main() -> None:
     parser.add_argument(
         "--port", type=port_number, default=PORT, help=f"where to serve; 0 takes a free port (default: {PORT})"
     )
+    parser.add_argument(
+        "--host-name",
+        action="append",
+        default=[],
+        metavar="NAME[:PORT]",
+        help="another name that a reverse proxy or a tunnel gives this dashboard; it listens on this machine alone all the same. Can be repeated",
+    )
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     home = Home(given.home.absolute()) if given.home else Home.default()
@@ -154,7 +169,7 @@ def main() -> None:
             1, f"Port {given.port} can't be used: {error.strerror}. Choose another with --port; 0 takes a free one.\n"
         )
     with suppress(KeyboardInterrupt):
-        asyncio.run(serve(home, given.address, listening))
+        asyncio.run(serve(home, given.address, listening, given.host_name))
 
 
 if __name__ == "__main__":

@@ -73,12 +73,20 @@ class Gate:
     `/?token=…` gives the cookie and leads to the same address without the token.
     """
 
-    def __init__(self, app: ASGIApp, roles: Mapping[str, str], port: int, content_security_policy: str) -> None:
-        """`roles`: the role of each token."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        roles: Mapping[str, str],
+        hosts: Iterable[str],
+        cookie: str,
+        content_security_policy: str,
+    ) -> None:
+        """`roles`: the role of each token. `hosts`: with the port, where it isn't that of the scheme. `cookie`: its name; a browser keeps cookies by host,
+        not by port."""
         self.app = app
         self.roles = roles
-        self.hosts = {f"{host}:{port}" for host in LOOPBACK}
-        self.cookie = f"guessbook_{port}"  # a browser keeps cookies by host, not by port
+        self.hosts = set(hosts)
+        self.cookie = cookie
         self.headers = {
             "content-security-policy": content_security_policy,
             "x-content-type-options": "nosniff",
@@ -110,7 +118,8 @@ class Gate:
         if host not in self.hosts:
             return PlainTextResponse(f"This is not {host or 'a host without a name'}.\n", 421)
         origin = headers.get("origin")
-        foreign = origin is not None and origin != f"http://{host}"
+        own = (f"http://{host}", *([] if host.startswith(LOOPBACK) else [f"https://{host}"]))
+        foreign = origin is not None and origin not in own
         writing = scope["type"] == "websocket" or scope["method"] not in _READING
         if foreign or (writing and origin is None):
             return PlainTextResponse("Only the dashboard's own pages may ask this.\n", 403)

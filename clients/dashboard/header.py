@@ -4,6 +4,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
+from guessbook.clients.dashboard import role, share
 from guessbook.clients.dashboard.browser import in_browser
 
 
@@ -18,6 +19,7 @@ def layout() -> Component:
                 children=[html.Span(className="logo"), "Guessbook"],
             ),
             html.Span(id="crumb", className="crumb"),
+            html.Span("read-only", className="badge") if not role.may_steer() else None,
             html.Div(
                 id="line",
                 className="line connecting",
@@ -28,6 +30,7 @@ def layout() -> Component:
                     html.Span(id="line-age"),
                 ],
             ),
+            share.button(),
             dmc.ColorSchemeToggle(
                 id="scheme",
                 lightIcon=html.Span(className="icon icon-sun"),

@@ -6,7 +6,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
-from guessbook.clients.dashboard import commands, header, navigation, problem, role, timebar
+from guessbook.clients.dashboard import commands, header, navigation, problem, role, share, timebar
 from guessbook.clients.dashboard.audit import page as audit
 from guessbook.clients.dashboard.backups import page as backups
 from guessbook.clients.dashboard.evolution import page as evolution
@@ -60,6 +60,7 @@ def layout() -> Component:
                 ],
             ),
             commands.dialog(),
+            share.dialog(),
         ],
     )
     return page

@@ -14,8 +14,9 @@ from guessbook.clients.dashboard import gate, role
 HOST = "127.0.0.1:7431"
 HERE = f"http://{HOST}"
 COOKIE = "guessbook_7431=secret"
+ROLES = {"secret": role.OWNER, "shared": role.GUEST}
 GATE = gate.Gate(
-    PlainTextResponse("inside"), {"secret": "admin", "guest": "viewer"}, 7431, gate.policy(["'sha256-abc'"])
+    PlainTextResponse("inside"), ROLES, [HOST, "book.example"], "guessbook_7431", gate.policy(["'sha256-abc'"])
 )
 
 
@@ -94,6 +95,13 @@ def test_a_request_that_changes_something_must_say_where_it_comes_from() -> None
     assert ask("/_dash-update-component", "POST", cookie=COOKIE, origin=HERE)[0] == 200
 
 
+def test_a_proxy_may_give_it_another_name() -> None:
+    assert ask(host="book.example", cookie=COOKIE)[0] == 200
+    own = "https://book.example"
+    assert ask("/_dash-update-component", "POST", host="book.example", cookie=COOKIE, origin=own)[0] == 200
+    assert ask(host="other.example", cookie=COOKIE)[0] == 421
+
+
 def test_the_socket_has_the_same_gate() -> None:
     assert ask("/live", kind="websocket", cookie=COOKIE)[0] == 4403
     assert ask("/live", kind="websocket", cookie=COOKIE, origin="http://evil.example")[0] == 4403
@@ -108,7 +116,7 @@ def test_each_token_is_answered_in_its_role() -> None:
         roles.append(role.asking.get())
         await PlainTextResponse("inside")(scope, receive, send)
 
-    asked = gate.Gate(inside, {"secret": role.OWNER, "shared": role.GUEST}, 7431, "")
+    asked = gate.Gate(inside, ROLES, [HOST], "guessbook_7431", "")
     for given in ("secret", "shared", "wrong"):
         ask(gated=asked, cookie=f"guessbook_7431={given}")
     assert roles == [role.OWNER, role.GUEST]

@@ -57,6 +57,16 @@
       ];
     },
 
+    copyLink: function (clicks, link) {
+      if (!clicks) return same();
+      document.getElementById("share-link").select();
+      const done = (word) => window.guessbook.set("share-copied", { children: word });
+      // Outside https and loopback a browser lets no page write to the clipboard.
+      if (!navigator.clipboard) return "Press Ctrl+C to copy";
+      navigator.clipboard.writeText(link).then(() => done("Copied"), () => done("Press Ctrl+C to copy"));
+      return same();
+    },
+
     toLive: function (clicks, search) {
       return clicks ? changed(search, { at: null, row: null }) : same();
     },
