@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 
 import torch
-from huggingface_hub import try_to_load_from_cache
+from huggingface_hub import constants, try_to_load_from_cache
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -20,7 +21,7 @@ from transformers import (
 from guessbook.proto.history_pb2 import Version
 from guessbook.store.artifacts import file_sha256
 from guessbook.trainer.errors import UnusableModel, UnusableSetting
-from guessbook.trainer.gguf import converted
+from guessbook.trainer.gguf import converted, tokenizer_folder
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 VERSION = "version/"  # before the name of a merged version
@@ -58,26 +59,59 @@ def load_base_model(name: str, dtype: str, base_models: Path, *, load_in_4bit: b
     if dtype not in DTYPES:
         raise UnusableModel(f"{dtype!r} is not a dtype to train in", f"Use one of {', '.join(DTYPES)}.")
     quantisation = _nf4(dtype) if load_in_4bit else None
-    path = Path(name).expanduser()
-    try:
-        if path.suffix == ".gguf" and path.is_file():
-            folder, sha256 = converted(path, base_models)
-            return _load(str(folder), dtype, sha256, quantisation)
+    with _told(name):
+        path = _on_disk(name)
+        if path is None:
+            source, revision = _on_hub(name)
+            loaded = _load(source, dtype, "", quantisation, revision or "main")
+            return BaseModel(loaded.model, loaded.tokenizer, _cached_sha256(source, revision or "main"), revision)
         if path.is_dir():
             return _load(str(path), dtype, weights_sha256(path), quantisation)
-        if path.suffix == ".gguf" or path.is_absolute() or name.startswith((".", "~")):
-            raise UnusableModel(
-                f"there is no model at {path}", "Check base_model; on the trainer's machine this path must exist."
-            )
-        source, _, revision = name.partition("@")
-        loaded = _load(source, dtype, "", quantisation, revision or "main")
-        return BaseModel(loaded.model, loaded.tokenizer, _cached_sha256(source, revision or "main"), revision)
+        folder, sha256 = converted(path, base_models)
+        return _load(str(folder), dtype, sha256, quantisation)
+
+
+def load_tokenizer(name: str, base_models: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer that `load_base_model` gives, without its weights. Raises UnusableModel, with what to do."""
+    with _told(name):
+        path = _on_disk(name)
+        if path is None:
+            return _hub_tokenizer(*_on_hub(name))
+        if path.is_dir():
+            return _tokenizer(str(path))
+        with tokenizer_folder(path, base_models) as folder:
+            return _tokenizer(str(folder))
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """What goes wrong with a model inside it is raised as UnusableModel, with what to do."""
+    try:
+        yield
     except (OSError, ValueError, ImportError) as error:
         raise UnusableModel(
             f"{name} can't be loaded as a causal language model: {error}",
             "base_model takes a Hugging Face id, a local folder or a .gguf file. Check its spelling, the network, or, for a gated model, "
             "`hf auth login`.",
         ) from error
+
+
+def _on_disk(name: str) -> Path | None:
+    """Its folder or .gguf file; None of a Hugging Face id. Raises UnusableModel for a path where there is nothing."""
+    path = Path(name).expanduser()
+    if path.is_dir() or (path.suffix == ".gguf" and path.is_file()):
+        return path
+    if path.suffix == ".gguf" or path.is_absolute() or name.startswith((".", "~")):
+        raise UnusableModel(
+            f"there is no model at {path}", "Check base_model; on the trainer's machine this path must exist."
+        )
+    return None
+
+
+def _on_hub(name: str) -> tuple[str, str]:
+    """A Hugging Face id, and the revision that it names; empty: none."""
+    source, _, revision = name.partition("@")
+    return source, revision
 
 
 def require_same(base: BaseModel, name: str, version: Version) -> None:
@@ -120,10 +154,27 @@ def _load(
     source: str, dtype: str, sha256: str, quantisation: BitsAndBytesConfig | None, revision: str = "main"
 ) -> BaseModel:
     """`revision`: of a Hugging Face id; a folder has none."""
-    tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+    tokenizer = _tokenizer(source, revision)
     settings = {"quantization_config": quantisation} if quantisation else {}
     model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype=DTYPES[dtype], **settings)
     return BaseModel(model, tokenizer, sha256)
+
+
+def _tokenizer(source: str, revision: str = "main") -> PreTrainedTokenizerBase:
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source, revision=revision)
+    return tokenizer
+
+
+def _hub_tokenizer(source: str, revision: str) -> PreTrainedTokenizerBase:
+    try:
+        return _tokenizer(source, revision or "main")
+    except OSError as error:
+        if not constants.HF_HUB_OFFLINE:
+            raise
+        raise UnusableModel(
+            f"the tokenizer of {source} is not on this machine, and nothing may be downloaded",
+            f"Check its spelling, or fetch it: hf download {source} --include '*.json' '*.jinja' 'tokenizer*'",
+        ) from error
 
 
 def weights_sha256(folder: Path) -> str:

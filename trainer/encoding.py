@@ -18,6 +18,8 @@ from guessbook.trainer.errors import UnusableExample, UnusableModel
 
 IGNORED = -100  # the label of a token that is not trained, as in torch.nn.functional.cross_entropy
 
+TEMPLATE_ERRORS = (jinja2.TemplateError, TypeError)  # TypeError: of an expression in it, `'a' + 1`
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -39,7 +41,7 @@ class Encoded:
 
 
 class Encoder:
-    """Turns examples into tokens.
+    """Turns examples into tokens. Raises UnusableModel if the tokenizer has no EOS or a chat template that is broken.
 
     `max_length` is the most tokens of one example; the rest is cut. `stop_ids` are the tokens that end an answer, the one that
     answers are trained to end with first. `pad_id` fills up what is shorter than its batch.
@@ -54,7 +56,7 @@ class Encoder:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self._eos: int = tokenizer.eos_token_id
-        self._end_of_turn = _end_of_turn(tokenizer) if tokenizer.chat_template else self._eos
+        self._end_of_turn = self._closing() if tokenizer.chat_template else self._eos
         self.pad_id: int = self._eos if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         self.stop_ids = list(dict.fromkeys([self._end_of_turn, self._eos]))
 
@@ -85,12 +87,21 @@ class Encoder:
         turns = [{"role": turn.role, "content": turn.content} for turn in example.turns]
         try:
             ids = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
-        except jinja2.TemplateError as error:
+        except TEMPLATE_ERRORS as error:
             raise UnusableExample(
                 f"the model's chat template refuses example {example.index} ({example.id}): {error}",
                 "Change or remove that record (some models allow no system turn), or take another base model.",
             ) from error
         return cast(list[int], ids), self._end_of_turn
+
+    def _closing(self) -> int:
+        try:
+            return _end_of_turn(self.tokenizer)
+        except TEMPLATE_ERRORS as error:
+            raise UnusableModel(
+                f"the chat template of {self.tokenizer.name_or_path} can't render a question and its answer: {error}",
+                "Mend it, in the model's chat_template.jinja or tokenizer_config.json, or take another base model.",
+            ) from error
 
     def _raw(self, text: str) -> list[int]:
         """Text at the start of a sequence: with the BOS token, where the tokenizer has one, without its EOS."""

@@ -70,30 +70,39 @@ def check(
     `base_model`: a folder or a Hugging Face id. Of a GGUF file, and of what can't be read, nothing is said: loading it will tell.
     """
     memory = max((device.memory_bytes for device in devices), default=0)
-    if not memory or str(base_model).endswith(".gguf"):
+    if not memory:
         return
-    longest = max((len(one.prompt) + len(one.expected) for one in examples), default=0)
     smallest = TrainingConfig()
     smallest.CopyFrom(config)
     if config.auto_find_batch_size:
         smallest.per_device_train_batch_size = 1
-    try:
-        model = AutoConfig.from_pretrained(
-            Path(base_model).expanduser() if str(base_model).startswith("~") else base_model
-        )
-        told = estimate(smallest, model, math.ceil(longest / CHARACTERS_PER_TOKEN))
-    except (
-        OSError,
-        ValueError,
-        AttributeError,
-    ) as error:  # there is none, or its layers have no attention as it is known here
-        _log.info("The memory that %s takes is not known: %s", base_model, error)
+    told = of_job(smallest, base_model, examples)
+    if told is None:
         return
     needed = f"the job takes about {told}; the device has {memory / GIGABYTE:.3g} GB"
     if told.weights + told.adapter > memory or told.total > memory * FACTOR:
         raise TooLarge(needed, _advice(config, told))
     if told.total > memory:
         _log.warning("This may not fit: %s.", needed)
+
+
+def of_job(config: TrainingConfig, base_model: str | Path, examples: Sequence[Example]) -> MemoryEstimate | None:
+    """Of one process. None where the model's shape isn't known: of a GGUF file, and of what can't be read."""
+    if str(base_model).endswith(".gguf"):
+        return None
+    longest = max((len(one.prompt) + len(one.expected) for one in examples), default=0)
+    try:
+        model = AutoConfig.from_pretrained(
+            Path(base_model).expanduser() if str(base_model).startswith("~") else base_model
+        )
+        return estimate(config, model, math.ceil(longest / CHARACTERS_PER_TOKEN))
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+    ) as error:  # there is none, or its layers have no attention as it is known here
+        _log.info("The memory that %s takes is not known: %s", base_model, error)
+        return None
 
 
 def estimate(config: TrainingConfig, model: PretrainedConfig, tokens: int) -> MemoryEstimate:

@@ -62,7 +62,7 @@ class Observation:
 class Judge:
     """Whether an observation is right: by the job's scorer, and for plain text, where no exact form exists, by its loss.
 
-    The log's views decide the same (docs/evolution.md, "States").
+    The log's views decide the same (docs/evolution_tracking.md, "States").
     """
 
     scorer: Scorer = match

@@ -6,16 +6,18 @@ from typing import Annotated
 
 import typer
 
-from guessbook.clients.cli import job_view
+from guessbook.clients.cli import job_view, preview_view
 from guessbook.clients.cli.following import Follower, failure, job_of
 from guessbook.clients.cli.options import AsJson, Memory, Preempt, Priority
 from guessbook.clients.cli.output import as_document, out, print_json, waiting
 from guessbook.clients.cli.parts import check_folder
 from guessbook.clients.cli.training_options import chosen, with_training_options
 from guessbook.clients.client import Guessbook
-from guessbook.clients.errors import Invalid, Rejected
+from guessbook.clients.errors import GuessbookError, Invalid, Rejected
+from guessbook.clients.preview import Preview, preview
+from guessbook.projections.base_models import reference
 from guessbook.proto import control_pb2
-from guessbook.proto.events_pb2 import Needs
+from guessbook.proto.events_pb2 import Needs, TrainingConfig
 from guessbook.store.config import BadConfig
 from guessbook.store.home import Home
 from guessbook.store.job_config import JobConfig, read
@@ -66,7 +68,10 @@ def submit(
                 needs=needs if needs.ByteSize() else None,
                 preempt=preempt or told.preempt,
             )
-        tell(book, answer, follow and answer.HasField("job"), as_json)
+        if dry_run:
+            tell_dry(answer, as_tokens(book, file, wanted), as_json)
+        else:
+            tell(book, answer, follow and answer.HasField("job"), as_json)
     if answer.rejected:
         raise Rejected(f"{file} was not queued")  # the report says why, and what to do
 
@@ -88,6 +93,31 @@ def called(name: str, file: Path) -> str:
     except UnicodeEncodeError as error:
         raise Invalid(f"--name can't be {name!r}: it is not UTF-8", "Give it another name.") from error
     return name or os.fsencode(file.name).decode(errors="replace")
+
+
+def as_tokens(book: Guessbook, file: Path, config: TrainingConfig) -> Preview | GuessbookError:
+    """How the file reaches its base model; or why that can't be told here, which is no reason not to submit it."""
+    wanted = TrainingConfig()
+    wanted.CopyFrom(config)
+    if not wanted.base_model:
+        used = [model for model in book.base_models().base_models if model.used]
+        wanted.base_model = reference(used[0]) if used else ""
+    try:
+        with waiting(f"reading it as {wanted.base_model or 'its base model'} does …"):
+            return preview(file, wanted)
+    except GuessbookError as error:
+        return error
+
+
+def tell_dry(answer: control_pb2.SubmitJobResponse, tokens: Preview | GuessbookError, as_json: bool) -> None:
+    """Shows what a job would be."""
+    if as_json:
+        told = {"error": str(tokens), "hint": tokens.hint} if isinstance(tokens, GuessbookError) else tokens
+        print_json({**as_document(answer), "end": None, "tokens": told})
+        return
+    out.print(job_view.submitted(answer))
+    out.print()
+    out.print(preview_view.missing(tokens) if isinstance(tokens, GuessbookError) else preview_view.rendered(tokens))
 
 
 def tell(book: Guessbook, answer: control_pb2.SubmitJobResponse, follow: bool, as_json: bool) -> None:
