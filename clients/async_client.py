@@ -3,13 +3,12 @@
 import asyncio
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from guessbook.clients.connection import Address, Token, aio_channel, translated
 from guessbook.clients.errors import GuessbookError
-from guessbook.clients.files import check_stored, pieces, sha256_of
+from guessbook.clients.files import Content, check_stored, pieces, sha256_of
 from guessbook.clients.methods import SUBMIT_DEADLINE_S, Call
 from guessbook.clients.safety_methods import SafetyMethods
 from guessbook.clients.subscription import AsyncSubscription, Cursor
@@ -74,9 +73,9 @@ class AsyncGuessbook(SafetyMethods):
 
     async def _ask(self, call: Call[R]) -> R:
         """Makes a call of `Methods`."""
-        if call.dataset:
+        if call.dataset is not None:
             call.request.dataset = await self.upload(call.dataset)
-        if call.held_out:
+        if call.held_out is not None:
             call.request.config.held_out = await self.upload(call.held_out)
         method: Any = call.method  # on this channel it gives something to await
         with translated(self.address):
@@ -96,6 +95,9 @@ class AsyncGuessbook(SafetyMethods):
         category: str = "",
         only_held_out: bool = False,
         indices: Sequence[int] = (),
+        box: history_pb2.MapBox | None = None,
+        since_step: int | None = None,
+        changes: Sequence[history_pb2.Change.ValueType] = (),
     ) -> AsyncIterator[history_pb2.Observations]:
         """Every observation of the examples under a filter, as for `examples`: snapshot by snapshot, at most 1,000 in one answer.
 
@@ -109,6 +111,9 @@ class AsyncGuessbook(SafetyMethods):
             category=category,
             only_held_out=only_held_out,
             indices=indices,
+            box=box,
+            since_step=since_step,
+            changes=changes,
         )
         request = history_pb2.ReadObservationsRequest(filter=chosen, steps=steps)
         with translated(self.address):
@@ -143,14 +148,20 @@ class AsyncGuessbook(SafetyMethods):
         self._subscriptions.add(subscription)
         return subscription
 
+    async def verify(self) -> AsyncIterator[log_pb2.VerifyResponse]:
+        """Has the server walk the whole log: how far it is, now and then, and at last the verdict."""
+        with translated(self.address):
+            async for progress in self._log.Verify(log_pb2.VerifyRequest()):
+                yield progress
+
     # ---- files ----
 
-    async def upload(self, path: Path) -> str:
-        """Stores a file by its content and returns its SHA-256 (hex). What is there already isn't sent again."""
-        sha256 = await asyncio.to_thread(sha256_of, path)
+    async def upload(self, content: Content) -> str:
+        """Stores a file, or bytes, by the content and returns its SHA-256 (hex). What is there already isn't sent again."""
+        sha256 = await asyncio.to_thread(sha256_of, content)
         with translated(self.address):
             if not (await self._artifacts.Stat(artifacts_pb2.StatRequest(sha256=sha256))).exists:
-                check_stored(path, sha256, await self._artifacts.Upload(pieces(path), timeout=SUBMIT_DEADLINE_S))
+                check_stored(content, sha256, await self._artifacts.Upload(pieces(content), timeout=SUBMIT_DEADLINE_S))
         return sha256
 
     async def download(self, sha256: str) -> AsyncIterator[bytes]:

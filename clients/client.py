@@ -4,13 +4,12 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from guessbook.clients.connection import Address, Token, channel, translated
 from guessbook.clients.errors import GuessbookError
-from guessbook.clients.files import check_stored, pieces, sha256_of
+from guessbook.clients.files import Content, check_stored, pieces, sha256_of
 from guessbook.clients.methods import SUBMIT_DEADLINE_S, Call
 from guessbook.clients.safety_methods import SafetyMethods
 from guessbook.clients.subscription import Cursor, Subscription
@@ -76,9 +75,9 @@ class Guessbook(SafetyMethods):
 
     def _ask(self, call: Call[R]) -> R:
         """Makes a call of `Methods`."""
-        if call.dataset:
+        if call.dataset is not None:
             call.request.dataset = self.upload(call.dataset)
-        if call.held_out:
+        if call.held_out is not None:
             call.request.config.held_out = self.upload(call.held_out)
         with translated(self.address):
             return call.method(call.request, timeout=call.deadline_s)
@@ -96,6 +95,9 @@ class Guessbook(SafetyMethods):
         category: str = "",
         only_held_out: bool = False,
         indices: Sequence[int] = (),
+        box: history_pb2.MapBox | None = None,
+        since_step: int | None = None,
+        changes: Sequence[history_pb2.Change.ValueType] = (),
     ) -> Iterator[history_pb2.Observations]:
         """Every observation of the examples under a filter, as for `examples`: snapshot by snapshot, at most 1,000 in one answer.
 
@@ -109,6 +111,9 @@ class Guessbook(SafetyMethods):
             category=category,
             only_held_out=only_held_out,
             indices=indices,
+            box=box,
+            since_step=since_step,
+            changes=changes,
         )
         request = history_pb2.ReadObservationsRequest(filter=chosen, steps=steps)
         with translated(self.address):
@@ -145,14 +150,19 @@ class Guessbook(SafetyMethods):
             subscription.close()
         return subscription
 
+    def verify(self) -> Iterator[log_pb2.VerifyResponse]:
+        """Has the server walk the whole log: how far it is, now and then, and at last the verdict."""
+        with translated(self.address):
+            yield from self._log.Verify(log_pb2.VerifyRequest())
+
     # ---- files ----
 
-    def upload(self, path: Path) -> str:
-        """Stores a file by its content and returns its SHA-256 (hex). What is there already isn't sent again."""
-        sha256 = sha256_of(path)
+    def upload(self, content: Content) -> str:
+        """Stores a file, or bytes, by the content and returns its SHA-256 (hex). What is there already isn't sent again."""
+        sha256 = sha256_of(content)
         with translated(self.address):
             if not self._artifacts.Stat(artifacts_pb2.StatRequest(sha256=sha256)).exists:
-                check_stored(path, sha256, self._artifacts.Upload(pieces(path), timeout=SUBMIT_DEADLINE_S))
+                check_stored(content, sha256, self._artifacts.Upload(pieces(content), timeout=SUBMIT_DEADLINE_S))
         return sha256
 
     def download(self, sha256: str) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""What both clients can do, each method written once: as the call it makes. Knows the wire, not how an answer is waited for."""
+"""The commands of both clients, and their log, each method written once: as the call it makes. Knows the wire, not how an answer is waited for."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import grpc
 
 from guessbook.clients.calls import DEADLINE_S
 from guessbook.clients.connection import Address, Token
+from guessbook.clients.files import Content, name_of
 from guessbook.clients.producer import SPOOL_BYTES, Producer, WhenFull
-from guessbook.proto import control_pb2, events_pb2, history_pb2, log_pb2
+from guessbook.proto import control_pb2, events_pb2, log_pb2
 from guessbook.proto.artifacts_pb2_grpc import ArtifactsStub
 from guessbook.proto.control_pb2_grpc import ControlStub
 from guessbook.proto.history_pb2_grpc import HistoryStub
@@ -34,12 +35,12 @@ R_co = TypeVar("R_co", covariant=True)
 
 @dataclass(frozen=True)
 class Call(Generic[R]):
-    """A request with one answer. `dataset` and `held_out` are files to store first; the request then names them by their hashes."""
+    """A request with one answer. `dataset` and `held_out` are to be stored first; the request then names them by their hashes."""
 
     method: grpc.UnaryUnaryMultiCallable[Any, R]
     request: Any
     deadline_s: float = DEADLINE_S
-    dataset: Path | None = None
+    dataset: Content | None = None
     held_out: Path | None = None
 
 
@@ -65,7 +66,7 @@ def remote(call: Callable[Concatenate[Any, P], Call[R]]) -> _Remote[P, R]:
 
 
 class Methods:
-    """The commands and questions of a connection. `Guessbook` answers at once, `AsyncGuessbook` when awaited."""
+    """A connection. `Guessbook` answers at once, `AsyncGuessbook` when awaited."""
 
     def __init__(self, address: Address | None, token: Token | None) -> None:
         self._resolve = Home.default().address if address is None else address
@@ -87,7 +88,7 @@ class Methods:
     @remote
     def submit(
         self,
-        path: Path,
+        dataset: Content,
         *,
         name: str = "",
         priority: events_pb2.Priority.ValueType = events_pb2.PRIORITY_NORMAL,
@@ -99,13 +100,15 @@ class Methods:
         needs: events_pb2.Needs | None = None,
         preempt: bool = False,
     ) -> Call[control_pb2.SubmitJobResponse]:
-        """Uploads a dataset file and queues a job for it. With bad lines the answer is `rejected`, with a report.
+        """Uploads a dataset, a file or its bytes, and queues a job for it. With bad lines the answer is `rejected`, with a report.
+
+        With `dry_run` it only says what was detected, with the first examples. Bytes need a `name`.
 
         `held_out` is a file of examples that snapshots look at and that are never trained on. `after`: jobs that must be completed before. `needs`: what the
         trainer that takes it must have. `preempt`: a running job that is less urgent makes room, and goes on by itself afterwards.
         """
         request = control_pb2.SubmitJobRequest(
-            name=name or path.name,
+            name=name or name_of(dataset),
             priority=priority,
             config=config,
             skip_bad_lines=skip_bad_lines,
@@ -114,7 +117,7 @@ class Methods:
             needs=needs,
             preempt=preempt,
         )
-        return Call(self._control.SubmitJob, request, SUBMIT_DEADLINE_S, dataset=path, held_out=held_out)
+        return Call(self._control.SubmitJob, request, SUBMIT_DEADLINE_S, dataset=dataset, held_out=held_out)
 
     @remote
     def pause(self, job: str = "") -> Call[control_pb2.CommandResponse]:
@@ -236,113 +239,6 @@ class Methods:
         """Moves the log's beginning, up to the newest signed checkpoint at or before a position (0: the newest), into a file of its own. For admins."""
         request = control_pb2.ArchiveHistoryRequest(to_position=to_position, reason=reason, dry_run=dry_run)
         return Call(self._control.ArchiveHistory, request, SUBMIT_DEADLINE_S)
-
-    # ---- questions ----
-
-    @remote
-    def status(self, at: history_pb2.At | None = None) -> Call[history_pb2.Status]:
-        """What goes on: the active job and its run, the queue in numbers, the trainers, the server and its disk."""
-        return Call(self._history.GetStatus, history_pb2.GetStatusRequest(at=at))
-
-    @remote
-    def jobs(
-        self, at: history_pb2.At | None = None, states: Sequence[history_pb2.JobState.ValueType] = ()
-    ) -> Call[history_pb2.ListJobsResponse]:
-        """Jobs: the active one, then the queue in the order it will run, then the finished, newest first."""
-        return Call(self._history.ListJobs, history_pb2.ListJobsRequest(at=at, states=states))
-
-    @remote
-    def explain(self, at: history_pb2.At | None = None) -> Call[history_pb2.ExplainQueueResponse]:
-        """Why each job runs, is next or has to wait, and when it is expected to start and to end."""
-        return Call(self._history.ExplainQueue, history_pb2.ExplainQueueRequest(at=at))
-
-    @remote
-    def runs(self, at: history_pb2.At | None = None) -> Call[history_pb2.ListRunsResponse]:
-        """All runs, newest first."""
-        return Call(self._history.ListRuns, history_pb2.ListRunsRequest(at=at))
-
-    @remote
-    def run(self, run: str = "latest", at: history_pb2.At | None = None) -> Call[history_pb2.Run]:
-        """How far a run is, its snapshots, and how many of its examples are in which state."""
-        return Call(self._history.GetRun, history_pb2.GetRunRequest(run=run, at=at))
-
-    @remote
-    def steps(
-        self, run: str = "latest", at: history_pb2.At | None = None, *, after_step: int = 0, max_points: int = 0
-    ) -> Call[history_pb2.Steps]:
-        """The step curves in columns; `max_points` thins them evenly."""
-        request = history_pb2.ListStepsRequest(run=run, at=at, after_step=after_step, max_points=max_points)
-        return Call(self._history.ListSteps, request)
-
-    @remote
-    def examples(
-        self,
-        run: str = "latest",
-        at: history_pb2.At | None = None,
-        *,
-        states: Sequence[history_pb2.ExampleState.ValueType] = (),
-        search: str = "",
-        category: str = "",
-        sort: str = "index",
-        offset: int = 0,
-        limit: int = 0,
-        only_tracked: bool = False,
-        only_held_out: bool = False,
-        indices: Sequence[int] = (),
-    ) -> Call[history_pb2.ListExamplesResponse]:
-        """A page of examples with their state and latest guess. `matching` of `total` tells what the filter leaves.
-
-        It ends at about 4 MB, so that of long examples there are fewer than `limit`: go on by as many as there are.
-        """
-        request = history_pb2.ListExamplesRequest(
-            run=run,
-            at=at,
-            states=states,
-            search=search,
-            category=category,
-            sort=sort,
-            offset=offset,
-            limit=limit,
-            only_tracked=only_tracked,
-            only_held_out=only_held_out,
-            indices=indices,
-        )
-        return Call(self._history.ListExamples, request)
-
-    @remote
-    def trajectory(self, run: str, example: str, at: history_pb2.At | None = None) -> Call[history_pb2.Trajectory]:
-        """All that is known of one example: `example` is its id, or "#3" for the index."""
-        return Call(self._history.GetTrajectory, history_pb2.GetTrajectoryRequest(run=run, example=example, at=at))
-
-    @remote
-    def compare(
-        self,
-        before: history_pb2.Stage,
-        after: history_pb2.Stage,
-        at: history_pb2.At | None = None,
-        *,
-        changes: Sequence[history_pb2.Change.ValueType] = (),
-        search: str = "",
-        offset: int = 0,
-        limit: int = 0,
-    ) -> Call[history_pb2.CompareResponse]:
-        """Two versions, runs or steps, example by example: how many were fixed and broken, and a page of them."""
-        request = history_pb2.CompareRequest(
-            before=before, after=after, at=at, changes=changes, search=search, offset=offset, limit=limit
-        )
-        return Call(self._history.Compare, request)
-
-    @remote
-    def insights(self, run: str = "latest", at: history_pb2.At | None = None) -> Call[history_pb2.ListInsightsResponse]:
-        """What a person should know about a run's examples, what matters most first."""
-        return Call(self._history.ListInsights, history_pb2.ListInsightsRequest(run=run, at=at))
-
-    @remote
-    def versions(
-        self, at: history_pb2.At | None = None, *, deleted: bool = False
-    ) -> Call[history_pb2.ListVersionsResponse]:
-        """The versions, newest first; `deleted`: those in the trash too."""
-        return Call(self._history.ListVersions, history_pb2.ListVersionsRequest(at=at, deleted=deleted))
 
     # ---- the log ----
 

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from guessbook.clients.methods import Call, Methods, remote
+from guessbook.clients.methods import Call, remote
+from guessbook.clients.question_methods import QuestionMethods
 from guessbook.proto import history_pb2, safety_pb2
 from guessbook.proto.safety_pb2_grpc import SafetyStub
 
 BACKUP_DEADLINE_S = 24 * 3600.0  # a first backup to another continent takes long
 
 
-class SafetyMethods(Methods):
+class SafetyMethods(QuestionMethods):
     """Commands need the role admin. Whatever destroys is a guarded operation: backup, verify, perform, check, or undo."""
 
     def _use(self, channel: Any) -> None:

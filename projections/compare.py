@@ -7,17 +7,15 @@ from numpy.typing import NDArray
 
 from guessbook.projections import views
 from guessbook.projections.book import Book
+from guessbook.projections.changes import change_counts, change_of
 from guessbook.projections.evolution import SnapshotColumns
 from guessbook.projections.names import Unknown
 from guessbook.projections.run_table import RunTable
 from guessbook.projections.states import Flags, Floats
 from guessbook.proto.history_pb2 import (
-    CHANGE_BROKEN,
-    CHANGE_FIXED,
     CHANGE_STILL_RIGHT,
     CHANGE_STILL_WRONG,
     EXAMPLE_STATE_UNSPECIFIED,
-    ChangeCount,
     ComparedExample,
     CompareRequest,
     CompareResponse,
@@ -28,9 +26,6 @@ from guessbook.proto.history_pb2 import (
 PAGE = 100
 PAGE_LIMIT = 1000
 LISTED = 20
-
-# By whether an example was right before and is after.
-_CHANGE = np.array([[CHANGE_STILL_WRONG, CHANGE_FIXED], [CHANGE_BROKEN, CHANGE_STILL_RIGHT]], dtype=np.uint8)
 
 Slots = NDArray[np.intp]
 
@@ -72,7 +67,7 @@ def compare(book: Book, request: CompareRequest) -> CompareResponse:
     """The examples that both sides know, those that changed first. Raises Unknown."""
     before, after = _side(book, request.before, "before"), _side(book, request.after, "after")
     before_slots, after_slots = _in_both(before, after)
-    change = _CHANGE[before.snapshot.correct[before_slots].astype(int), after.snapshot.correct[after_slots].astype(int)]
+    change = change_of(before.snapshot.correct[before_slots], after.snapshot.correct[after_slots])
     with np.errstate(invalid="ignore"):  # of two infinite losses
         moved = after.losses(after_slots) - before.losses(before_slots)
     chosen = np.flatnonzero(_wanted(request, change, (before, before_slots), (after, after_slots)))
@@ -82,10 +77,7 @@ def compare(book: Book, request: CompareRequest) -> CompareResponse:
     view = CompareResponse(
         before=RunStep(run=before.table.run, step=before.snapshot.step),
         after=RunStep(run=after.table.run, step=after.snapshot.step),
-        counts=[
-            ChangeCount(change=kind, count=int((change == kind).sum()))
-            for kind in (CHANGE_FIXED, CHANGE_BROKEN, CHANGE_STILL_WRONG, CHANGE_STILL_RIGHT)
-        ],
+        counts=change_counts(change),
         only_before=len(before.seen) - len(before_slots),
         only_after=len(after.seen) - len(after_slots),
         matching=len(chosen),

@@ -1,6 +1,6 @@
 """What the model guessed: every observation of every tracked example, and what became of each example.
 
-Definitions of the states: docs/evolution.md. Arrays have one place ("slot") per tracked example, in ascending order of its index; held-out examples
+Definitions of the states: docs/evolution_tracking.md. Arrays have one place ("slot") per tracked example, in ascending order of its index; held-out examples
 stand behind the others.
 """
 

@@ -1,6 +1,6 @@
 """What was right and is no longer, snapshot to snapshot, and what has been right for long. Pure; knows what was watched.
 
-Why the thresholds are where they are: docs/evolution.md, "Insights".
+Why the thresholds are where they are: docs/evolution_tracking.md, "Insights".
 """
 
 from collections import Counter

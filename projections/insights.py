@@ -1,6 +1,6 @@
 """What a person should know about a run's examples: which insights there are, and what comes first. Pure; knows the folds.
 
-What each means and why its thresholds are where they are: docs/evolution.md, "Insights". A false alarm costs more than silence: of what examples
+What each means and why its thresholds are where they are: docs/evolution_tracking.md, "Insights". A false alarm costs more than silence: of what examples
 did, nothing is said before SNAPSHOTS_NEEDED snapshots are complete, and of one example the clearest explanation alone.
 """
 

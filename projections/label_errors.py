@@ -1,6 +1,6 @@
 """Examples whose expected answer is likely wrong, by how the model took them. Pure; knows what was watched.
 
-Two measures, each with its source; why the thresholds are where they are: docs/evolution.md, "Insights".
+Two measures, each with its source; why the thresholds are where they are: docs/evolution_tracking.md, "Insights".
 """
 
 import re

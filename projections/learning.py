@@ -1,6 +1,6 @@
 """What all snapshots together say of each example: when it was learned, whether it was forgotten, and its place on the data map.
 
-Definitions and sources: docs/evolution.md. Knows snapshots; arrays have one place per slot.
+Definitions and sources: docs/evolution_tracking.md. Knows snapshots; arrays have one place per slot.
 """
 
 from collections.abc import Sequence

@@ -7,7 +7,6 @@ import numpy as np
 from guessbook.projections import views
 from guessbook.projections.batch_positions import batch_positions
 from guessbook.projections.book import Book
-from guessbook.projections.names import Unknown
 from guessbook.projections.run_table import Rows, RunTable
 from guessbook.proto.history_pb2 import Observations, ReadObservationsRequest
 
@@ -23,12 +22,8 @@ def observations(book: Book, request: ReadObservationsRequest) -> Iterator[Obser
     table = RunTable.of(book, request.filter.run)
     if table is None:
         return None
-    there = [snapshot.step for snapshot in table.evolution.snapshots]
     for step in request.steps:
-        if step not in there:
-            listed = ", ".join(map(str, there))
-            hint = f"Its snapshots are at the steps {listed}." if there else "It has no snapshot yet."
-            raise Unknown(f"run {table.run} has no snapshot at step {step}", hint)
+        table.snapshot(step)
     rows = table.filtered(request.filter)
     slots = np.flatnonzero(np.isin(table.evolution.tracked, rows))
     return _parts(table, slots, set(request.steps))

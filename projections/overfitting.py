@@ -1,6 +1,6 @@
 """Whether a run went on after it stopped learning the task: held-out examples against those that are trained on. Pure; knows what was watched.
 
-Why the thresholds are where they are: docs/evolution.md, "Insights".
+Why the thresholds are where they are: docs/evolution_tracking.md, "Insights".
 """
 
 import numpy as np

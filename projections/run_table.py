@@ -5,22 +5,24 @@ A row is an example's index: first the dataset's examples, behind them the held-
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guessbook.projections.book import Book
+from guessbook.projections.changes import changes
 from guessbook.projections.datasets import Examples
 from guessbook.projections.evolution import RunEvolution, SnapshotColumns
 from guessbook.projections.learning import Learning
 from guessbook.projections.names import Unknown
-from guessbook.projections.states import Flags
-from guessbook.proto.history_pb2 import EXAMPLE_STATE_UNSPECIFIED, ListExamplesRequest, Observation
+from guessbook.projections.states import Flags, States
+from guessbook.proto.history_pb2 import EXAMPLE_STATE_UNSPECIFIED, ListExamplesRequest, MapBox, Observation
 
 NO_EXAMPLES = Examples(name="", form="", md5="", count=0)
 
 Rows = NDArray[np.intp]
+T = TypeVar("T", bound=np.generic)
 
 
 class Texts(NamedTuple):
@@ -54,8 +56,21 @@ class RunTable:
         return max(self._behind + len(self.held_out.ids), int(tracked[-1]) + 1 if len(tracked) else 0)
 
     @property
+    def snapshots(self) -> list[SnapshotColumns]:
+        return self.evolution.snapshots
+
+    @property
     def last(self) -> SnapshotColumns | None:
-        return self.evolution.snapshots[-1] if self.evolution.snapshots else None
+        return self.snapshots[-1] if self.snapshots else None
+
+    def snapshot(self, step: int) -> SnapshotColumns:
+        """The snapshot at exactly this step. Raises Unknown, naming those that there are."""
+        for snapshot in self.snapshots:
+            if snapshot.step == step:
+                return snapshot
+        listed = ", ".join(str(snapshot.step) for snapshot in self.snapshots)
+        hint = f"Its snapshots are at the steps {listed}." if listed else "It has no snapshot yet."
+        raise Unknown(f"run {self.run} has no snapshot at step {step}", hint)
 
     @cached_property
     def learning(self) -> Learning:
@@ -84,19 +99,52 @@ class RunTable:
         column[self.evolution.tracked] = per_slot
         return column
 
+    def placed(self, per_slot: NDArray[T]) -> NDArray[T]:
+        """The same in its own type; zero where an example isn't tracked."""
+        column = np.zeros(self.total, dtype=per_slot.dtype)
+        column[self.evolution.tracked] = per_slot
+        return column
+
+    def slots(self, rows: Rows) -> Rows:
+        """The slots of those of some rows that are tracked, ascending."""
+        wanted = np.zeros(self.total, dtype=np.bool_)
+        wanted[rows] = True
+        return np.flatnonzero(wanted[self.evolution.tracked])
+
+    def states(self, snapshot: SnapshotColumns | None) -> States:
+        """The state of each row as of a snapshot; unspecified where it isn't tracked, was not seen yet, or there is no snapshot."""
+        if snapshot is None:
+            return np.full(self.total, EXAMPLE_STATE_UNSPECIFIED, dtype=np.uint8)
+        return self.placed(snapshot.state)
+
+    @cached_property
+    def categories(self) -> tuple[list[str], NDArray[np.int64]]:
+        """The names of the categories, and for each row the place of its own among them. An example without one has the empty name."""
+        place_of = {"": 0}
+        codes = np.zeros(self.total, dtype=np.int64)
+        for examples, start in ((self.trained, 0), (self.held_out, self._behind)):
+            own = [place_of.setdefault(name, len(place_of)) for name in examples.categories.distinct()]
+            rows = np.array(own, dtype=np.int64)[examples.categories.codes()]
+            codes[start : start + len(rows)] = rows
+        return list(place_of), codes
+
     def filtered(self, asked: ListExamplesRequest) -> Rows:
         """The rows that a request's filter leaves, ascending. Raises Unknown."""
         keep = np.ones(self.total, dtype=np.bool_)
         if asked.only_tracked:
-            keep &= self._tracked
+            keep &= self.placed(np.ones(len(self.evolution.tracked), dtype=np.bool_))
         if asked.only_held_out:
             keep[: self._behind] = False
         if asked.states:
-            keep &= np.isin(self._states, np.array(asked.states[:]))
+            keep &= np.isin(self.states(self.last), np.array(asked.states[:]))
         if asked.category:
             keep &= self._in_category(asked.category)
         if asked.indices:
             keep &= self._among(np.array(asked.indices[:], dtype=np.int64))
+        if asked.HasField("box"):
+            keep &= self.placed(self._in_box(asked.box))
+        if asked.changes or asked.HasField("since_step"):
+            keep &= self._became(asked)
         if asked.search:
             keep &= self.mentions(asked.search)
         return np.flatnonzero(keep)
@@ -146,27 +194,36 @@ class RunTable:
         """The first row of the held-out examples."""
         return min(self.evolution.held_out_from, max(self.trained.count, len(self.trained.ids)))
 
-    @property
-    def _tracked(self) -> Flags:
-        return self.per_row(np.ones(len(self.evolution.tracked)), 0) > 0
+    def _in_box(self, box: MapBox) -> Flags:
+        """Which slots are in a part of the data map; as its borders, and what clients are told, in single precision."""
+        confidence, variability = (
+            measure.astype(np.float32) for measure in (self.learning.confidence, self.learning.variability)
+        )
+        return (
+            (confidence >= box.confidence_from)
+            & (confidence <= box.confidence_to)
+            & (variability >= box.variability_from)
+            & (variability <= box.variability_to)
+        )
 
-    @property
-    def _states(self) -> NDArray[np.float64]:
-        if self.last is None:
-            return np.full(self.total, EXAMPLE_STATE_UNSPECIFIED, dtype=np.float64)
-        return self.per_row(self.last.state, EXAMPLE_STATE_UNSPECIFIED)
+    def _became(self, asked: ListExamplesRequest) -> Flags:
+        """Which rows became what is asked for, between a snapshot and the last one."""
+        if not asked.HasField("since_step"):
+            listed = ", ".join(str(snapshot.step) for snapshot in self.snapshots) or "none yet"
+            raise Unknown("changes are counted from a snapshot, and none is named", f"Name its step: {listed}.")
+        since = self.snapshot(asked.since_step)
+        if not asked.changes:
+            return np.ones(self.total, dtype=np.bool_)
+        return self.placed(np.isin(changes(since, self.snapshots[-1]), np.array(asked.changes[:])))
 
     def _in_category(self, category: str) -> Flags:
-        there = dict.fromkeys([*self.trained.categories.distinct(), *self.held_out.categories.distinct()])
+        there, codes = self.categories
         names = [name for name in there if name]
         if category not in names:
             listed = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
             hint = f"There are: {listed}." if names else "None of the run's examples has a category."
             raise Unknown(f"run {self.run} has no category {category!r}", hint)
-        keep = np.zeros(self.total, dtype=np.bool_)
-        for examples, start in ((self.trained, 0), (self.held_out, self._behind)):
-            keep[start : start + len(examples.categories)] = examples.categories.equals(category)
-        return keep
+        return np.asarray(codes == there.index(category))
 
     def _among(self, indices: NDArray[np.int64]) -> Flags:
         if indices.max() >= self.total:

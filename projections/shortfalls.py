@@ -1,6 +1,6 @@
 """Examples that the run didn't bring to a right answer: never learned, memorised but not given, cut off. Pure; knows what was watched.
 
-Why the thresholds are where they are: docs/evolution.md, "Insights".
+Why the thresholds are where they are: docs/evolution_tracking.md, "Insights".
 """
 
 import numpy as np

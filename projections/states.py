@@ -1,4 +1,4 @@
-"""In which state an example is, told from its losses and whether it was right. Definitions and reasons: docs/evolution.md. Knows no event and no run.
+"""In which state an example is, told from its losses and whether it was right. Definitions and reasons: docs/evolution_tracking.md. Knows no event and no run.
 
 All arrays have one place per example. Every rule has a dead band or patience, so that a loss that wobbles doesn't flip a state.
 """

@@ -153,6 +153,6 @@ class CodedColumn:
         """Every text there is, in the order they first came."""
         return self._texts.copy()
 
-    def equals(self, text: str) -> Flags:
-        """Which rows are this text."""
-        return np.asarray(self._codes.rows() == self._code_of.get(text, -1))
+    def codes(self) -> NDArray[np.int64]:
+        """Each row as the place of its text in `distinct`."""
+        return self._codes.rows().astype(np.int64)

@@ -1,4 +1,4 @@
-"""Whether a run is getting better: two snapshots compared example by example. Definition: docs/evolution.md. Knows snapshots alone."""
+"""Whether a run is getting better: two snapshots compared example by example. Definition: docs/evolution_tracking.md. Knows snapshots alone."""
 
 from collections.abc import Sequence
 

@@ -65,7 +65,7 @@ def run(book: Book, identity: str) -> Run | None:
         trained = evolution.trained_slots
         view.snapshots.extend(snapshot(columns, evolution) for columns in evolution.snapshots)
         unseen = np.full(trained, EXAMPLE_STATE_UNSPECIFIED, dtype=np.uint8)
-        view.states.extend(_counts(evolution.snapshots[-1].state[:trained] if evolution.snapshots else unseen))
+        view.states.extend(state_counts(evolution.snapshots[-1].state[:trained] if evolution.snapshots else unseen))
         view.trend = trend(evolution.snapshots, trained)
     return view
 
@@ -152,7 +152,7 @@ def _figures(columns: SnapshotColumns, trained: int) -> Snapshot:
         complete=columns.complete,
         position=columns.position,
         recorded_at_us=columns.recorded_at_us,
-        states=_counts(columns.state[:trained]),
+        states=state_counts(columns.state[:trained]),
         guessed=int(columns.guessed.sum()),
         engine=columns.engine,
         held_out=int(held_out_seen.sum()),
@@ -161,7 +161,8 @@ def _figures(columns: SnapshotColumns, trained: int) -> Snapshot:
     )
 
 
-def _counts(states: States) -> list[StateCount]:
+def state_counts(states: States) -> list[StateCount]:
+    """How many there are of each state that there is."""
     counts = np.bincount(states)
     return [StateCount(state=state, count=int(count)) for state, count in enumerate(counts) if count]  # type: ignore[arg-type]
 

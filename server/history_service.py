@@ -8,10 +8,12 @@ from typing import NoReturn
 
 from guessbook.projections import compare, examples, insights, observations, outlook, views
 from guessbook.projections.book import Book
+from guessbook.projections.example_summary import CELLS_LIMIT, summarise
 from guessbook.proto import history_pb2
 from guessbook.proto.history_pb2_grpc import HistoryServicer
 from guessbook.server.context import Context
-from guessbook.server.decide.rejection import Missing
+from guessbook.server.decide.rejection import Invalid, Missing
+from guessbook.server.event_pages import EventFilter, newest_first
 from guessbook.server.live_book import LiveBook, now_us
 from guessbook.store.home import Home
 
@@ -35,6 +37,7 @@ class HistoryService(HistoryServicer):
         status.chain_hash = head.chain_hash.hex()
         status.log_id = self._live.log.log_id
         status.now_us = now_us()
+        status.subscribers = self._live.metrics.subscribers
         return status
 
     async def ListJobs(self, request: history_pb2.ListJobsRequest, context: Context) -> history_pb2.ListJobsResponse:
@@ -103,6 +106,24 @@ class HistoryService(HistoryServicer):
             _no_run(request.run)
         found = await asyncio.to_thread(insights.insights, book, run)
         return history_pb2.ListInsightsResponse(insights=found, position=book.position)
+
+    async def SummariseExamples(
+        self, request: history_pb2.SummariseExamplesRequest, context: Context
+    ) -> history_pb2.SummariseExamplesResponse:
+        if request.cells > CELLS_LIMIT:
+            raise Invalid(f"a data map of {request.cells:,} cells along each axis", f"Ask for at most {CELLS_LIMIT}.")
+        book = await self._live.at(request.filter.at)
+        request.filter.run = _run_name(book, request.filter.run)
+        return summarise(book, request) or _no_run(request.filter.run)
+
+    async def ListEvents(
+        self, request: history_pb2.ListEventsRequest, context: Context
+    ) -> history_pb2.ListEventsResponse:
+        wanted = EventFilter.named(request.types, request.subjects, request.actor)
+        point = await self._live.position(request.at)
+        before = min(request.before or point + 1, point + 1)
+        page = await asyncio.to_thread(newest_first, self._live.log, wanted, before, request.limit)
+        return history_pb2.ListEventsResponse(events=page.events, next=page.next, position=point)
 
     async def ListVersions(
         self, request: history_pb2.ListVersionsRequest, context: Context

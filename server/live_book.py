@@ -125,6 +125,12 @@ class LiveBook:
         self._asked.move_to_end(position)
         return past
 
+    async def position(self, at: At) -> int:
+        """Where a point is in the log; now is as far as the book is. Raises Invalid, Missing."""
+        book = await self.fold.caught_up()
+        position = await self._position(at)
+        return book.position if position is None else position
+
     def close(self) -> None:
         """Commits what waits and closes the log."""
         self._writer.close()

@@ -70,6 +70,11 @@ class Metrics(Collector):
         self._subscribers.add(made)
         return made
 
+    @property
+    def subscribers(self) -> int:
+        """Subscriptions that are open now."""
+        return len(self._subscribers)
+
     def watch(self, sizes: Callable[[], Sizes]) -> None:
         """`sizes` is asked at each look, in a thread of its own."""
         self._sizes = sizes

@@ -46,6 +46,8 @@ RIGHTS: dict[str, _Roles] = {
     "/guessbook.v1.History/ReadObservations": ANYONE,
     "/guessbook.v1.History/Compare": ANYONE,
     "/guessbook.v1.History/ListInsights": ANYONE,
+    "/guessbook.v1.History/SummariseExamples": ANYONE,
+    "/guessbook.v1.History/ListEvents": ANYONE,
     "/guessbook.v1.Safety/RequestOperation": RULING,
     "/guessbook.v1.Safety/AbortOperation": RULING,
     "/guessbook.v1.Safety/RestoreVersion": RULING,

@@ -6,6 +6,7 @@ from typing import cast
 from guessbook.clients.client import Guessbook
 from guessbook.projections import examples, insights, observations, views
 from guessbook.projections.book import Book
+from guessbook.projections.example_summary import summarise
 from guessbook.proto.history_pb2 import (
     At,
     ListExamplesRequest,
@@ -16,6 +17,8 @@ from guessbook.proto.history_pb2 import (
     Run,
     Status,
     Steps,
+    SummariseExamplesRequest,
+    SummariseExamplesResponse,
     Trajectory,
 )
 
@@ -48,6 +51,15 @@ class FoldedBook:
 
     def examples(self, run: str, at: At | None = None, **asked: object) -> ListExamplesResponse:
         found = examples.page(self._book, ListExamplesRequest(run=run, **asked))  # type: ignore[arg-type]
+        assert found
+        return found
+
+    def summarise_examples(
+        self, run: str, at: At | None = None, *, categories: int = 0, cells: int = 0, **asked: object
+    ) -> SummariseExamplesResponse:
+        wanted = ListExamplesRequest(run=run, **asked)  # type: ignore[arg-type]
+        request = SummariseExamplesRequest(filter=wanted, categories=categories, cells=cells)
+        found = summarise(self._book, request)
         assert found
         return found
 

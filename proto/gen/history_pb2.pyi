@@ -1934,7 +1934,7 @@ class SummariseExamplesRequest(_message.Message):
     categories: _builtins.int
     """at most so many, the largest first; 0: 20"""
     cells: _builtins.int
-    """along each axis of the data map; 0: no data map"""
+    """along each axis of the data map, at most 500; 0: no data map"""
     @_builtins.property
     def filter(self) -> Global___ListExamplesRequest:
         """sort, offset and limit mean nothing here"""
@@ -1973,7 +1973,9 @@ class SummariseExamplesResponse(_message.Message):
     """n of N: how many there are"""
     position: _builtins.int
     @_builtins.property
-    def states(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateCount]: ...
+    def states(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateCount]:
+        """of all that match; unspecified: not tracked, or not seen yet"""
+
     @_builtins.property
     def states_before(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateCount]:
         """of the same examples at filter.since_step, where it is set"""
@@ -2054,7 +2056,7 @@ class MapCell(_message.Message):
     """from below; the axis goes from 0 to 1"""
     count: _builtins.int
     correctness: _builtins.float
-    """their mean"""
+    """their mean; NaN where nothing was guessed"""
     def __init__(
         self,
         *,

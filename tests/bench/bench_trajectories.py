@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.trajectories import CATEGORIES, RUN, WORDS, MadeRun
+from bench.trajectories import CATEGORIES, RUN, STEPS, WORDS, MadeRun
 from server_process import ServerProcess
 
 from guessbook.clients.client import Guessbook
@@ -121,7 +121,16 @@ def _ask(book: Guessbook, examples: int) -> dict[str, float]:
         words = [str(random.randrange(10_000)), random.choice(WORDS.tolist()), f"{random.randrange(10)}.", "e"]
         return book.examples(RUN, search=random.choice(words), sort="loss", limit=100)
 
-    asked: dict[str, Callable[[], object]] = {"query": page, "trajectory": story, "search": search}
+    def summary() -> object:
+        return book.summarise_examples(
+            RUN,
+            states=random.sample(STATES, random.randint(0, 3)),
+            category=random.choice(["", "", *CATEGORIES]),
+            since_step=random.choice(STEPS),
+            cells=40,
+        )
+
+    asked: dict[str, Callable[[], object]] = {"query": page, "trajectory": story, "search": search, "summary": summary}
     result = {}
     for name, question in asked.items():
         result[f"{name}_ms_first"] = _timed(question)

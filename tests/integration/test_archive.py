@@ -68,6 +68,7 @@ def test_what_is_archived_is_read_as_before(archived: Archived) -> None:
         assert archived.events(book, middle) == events[middle - 1 :]
         mine = [event for event in events if event.subject == "run/p"]
         assert list(book.read(subjects=["run/p"])) == mine
+        assert list(book.events(limit=1000).events) == events[::-1]
         assert book.status(h.At(time_us=events[middle].recorded_at_us)).position >= middle
         assert book.run("latest").step == 39
         assert book.prove(middle).leaf == events[middle - 1].SerializeToString(deterministic=True)
@@ -136,6 +137,11 @@ def test_where_the_archive_is_absent_everything_behind_it_goes_on(without: Archi
             later = without.events(book, cut + 1)
             assert later[: len(without.before) - cut] == without.before[cut:]
             assert list(book.read(cut + 1, subjects=["run/p"])) == [one for one in later if one.subject == "run/p"]
+            newest = book.events(subjects=["run/"], limit=1000)
+            assert list(newest.events) == [one for one in later if one.subject.startswith("run/")][::-1]
+            assert newest.next == cut + 1
+            with pytest.raises(GuessbookError, match="were archived in"):
+                book.events(before=newest.next)
             assert book.run("latest").step == 39  # what was folded before the cut is known
             with pytest.raises(GuessbookError, match="a proof is made from every event before it"):
                 book.prove(cut + 1)

@@ -1,5 +1,6 @@
 """The server over real gRPC: commands, questions, time travel, reflection."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from made_events import run_start, snapshot, step, write_questions
 from server_process import ServerProcess
 
+from guessbook.clients.async_client import AsyncGuessbook
 from guessbook.clients.client import Guessbook
 from guessbook.clients.connection import channel
 from guessbook.clients.errors import Fenced, GuessbookError, Invalid, NotFound, Rejected, Unreachable
@@ -45,6 +47,35 @@ class Trainer:
         started = e.JobStarted(run=answer.run)
         self.say(start, e.Event(subject=f"job/{answer.job.id}", job_started=started))
         return book.jobs().jobs[0]
+
+
+def test_bytes_are_submitted_as_a_file_is(server: ServerProcess, book: Guessbook, tmp_path: Path) -> None:
+    file = write_questions(tmp_path / "sums.jsonl", 4)
+    looked = book.submit(file.read_bytes(), name="sums.jsonl", dry_run=True)
+    assert (looked.form, looked.examples, looked.HasField("job")) == ("question/answer", 4, False)
+    assert [example.id for example in looked.preview] == ["e0", "e1", "e2"]
+
+    async def asynchronous() -> h.Job:
+        async with AsyncGuessbook(server.address, server.home.token) as remote:
+            return (await remote.submit(file.read_bytes(), name="sums.jsonl", config=CONFIG)).job
+
+    job = asyncio.run(asynchronous())
+    assert (job.name, job.dataset) == ("sums.jsonl", book.upload(file))
+    assert b"".join(book.download(job.dataset)) == file.read_bytes()
+    with pytest.raises(Invalid, match="bytes have no name"):
+        book.submit(file.read_bytes())
+    assert book.submit(b"", name="nothing.jsonl", dry_run=True).rejected
+
+
+def test_verifying_tells_how_far_it_is_and_ends_with_the_verdict(server: ServerProcess, book: Guessbook) -> None:
+    *_, verdict = book.verify()
+    assert (verdict.done, verdict.ok, verdict.position) == (True, True, verdict.head)
+
+    async def asynchronous() -> log_pb2.VerifyResponse:
+        async with AsyncGuessbook(server.address, server.home.token) as remote:
+            return [progress async for progress in remote.verify()][-1]
+
+    assert asyncio.run(asynchronous()).ok
 
 
 def test_from_a_file_to_a_trajectory(server: ServerProcess, book: Guessbook, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_events import RUN, beginning, snapshot, step
@@ -13,6 +14,7 @@ from server_process import ServerProcess
 from guessbook.clients.async_client import AsyncGuessbook
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import GuessbookError
+from guessbook.clients.example_page import example_page
 from guessbook.projections.guess_codec import Known, encode
 from guessbook.proto import history_pb2 as h
 from guessbook.proto.events_pb2 import GUESS_FORM_SAME, DeflatedGuesses, Event
@@ -118,6 +120,40 @@ def test_every_observation_is_read_once_snapshot_by_snapshot(server: ServerProce
     assert asyncio.run(asynchronous()) == parts
 
 
+def test_a_summary_of_now_and_of_a_past_point(server: ServerProcess, book: Guessbook) -> None:
+    """e0 is wrong throughout; e1 is wrong at 0 and right since 10."""
+    now = book.summarise_examples(RUN, since_step=0, cells=4)
+    assert (now.matching, now.total, now.position) == (2, 2, book.head().position)
+    assert {one.change: one.count for one in now.changes if one.count} == {h.CHANGE_FIXED: 1, h.CHANGE_STILL_WRONG: 1}
+    assert [(one.category, one.count) for one in now.categories] == [("even", 1), ("odd", 1)]
+    assert sum(one.count for one in now.cells) == 2
+    then = h.At(run_step=h.RunStep(run=RUN, step=0))
+    past = book.summarise_examples("latest", then, since_step=0)
+    assert [(one.state, one.count) for one in past.states] == [(h.EXAMPLE_STATE_UNKNOWN, 2)]
+    assert past.states == past.states_before == now.states_before
+    with pytest.raises(GuessbookError, match="no snapshot at step 10") as early:
+        book.summarise_examples(RUN, then, since_step=10)
+    assert "at the steps 0." in early.value.hint
+
+    async def asynchronous() -> h.SummariseExamplesResponse:
+        async with AsyncGuessbook(server.address, server.home.token) as remote:
+            return await remote.summarise_examples(RUN, since_step=0, cells=4)
+
+    assert asyncio.run(asynchronous()) == now
+
+
+def test_filters_hold_together_in_pages_summaries_and_observations(book: Guessbook) -> None:
+    everywhere = h.MapBox(confidence_from=0, confidence_to=1, variability_from=0, variability_to=0.5)
+    fixed: dict[str, Any] = {"since_step": 0, "changes": [h.CHANGE_FIXED], "box": everywhere}
+    page = example_page(book, RUN, limit=10, search="rome", category="odd", **fixed)
+    assert [one.id for one in page.examples] == ["e1"]
+    assert {one.example_index[0] for one in book.observations(RUN, **fixed)} == {1}
+    assert book.summarise_examples(RUN, states=[h.EXAMPLE_STATE_LEARNED], **fixed).matching == 1
+    assert book.summarise_examples(RUN, category="even", **fixed).matching == 0
+    early = h.At(run_step=h.RunStep(run=RUN, step=0))
+    assert book.examples(RUN, early, **fixed).matching == 0
+
+
 def test_two_steps_are_compared(book: Guessbook) -> None:
     before, after = (h.Stage(run_step=h.RunStep(run=RUN, step=number)) for number in (0, 10))
     answer = book.compare(before, after)
@@ -140,6 +176,10 @@ def test_insights_are_answered_for_a_run_that_exists(book: Guessbook) -> None:
         (lambda book: book.examples(RUN, sort="colour"), "presentations"),
         (lambda book: book.examples(RUN, category="prime"), "There are: even, odd"),
         (lambda book: list(book.observations(RUN, steps=[11])), "0, 10, 20, 30"),
+        (lambda book: book.examples(RUN, since_step=11), "0, 10, 20, 30"),
+        (lambda book: list(book.observations(RUN, changes=[h.CHANGE_FIXED])), "0, 10, 20, 30"),
+        (lambda book: book.summarise_examples("run-9"), "there is no run run-9"),
+        (lambda book: book.summarise_examples(RUN, cells=10_000), "at most 500"),
         (lambda book: list(book.observations("run-9")), "there is no run run-9"),
         (lambda book: book.compare(h.Stage(version="v9"), h.Stage(run=RUN)), "There are no versions yet"),
     ],

@@ -46,7 +46,7 @@ def _story(losses: list[float], correct: list[bool]) -> h.Trajectory:
         ([4.0, 3.0, 3.0, 3.0], [False] * 4, [UNKNOWN, IMPROVING, IMPROVING, STRUGGLING]),
         # One wobble upwards between two falls: 3.2 is over the low of 3.0, 2.5 is under 0.95 x 3.0 = 2.85.
         ([4.0, 3.0, 3.2, 2.5], [False] * 4, [UNKNOWN, IMPROVING, IMPROVING, IMPROVING]),
-        # The example of docs/evolution.md: 2.5 is under 0.95 x 3.0 = 2.85, 2.4 is over 0.95 x 2.5 = 2.375.
+        # The example of docs/evolution_tracking.md: 2.5 is under 0.95 x 3.0 = 2.85, 2.4 is over 0.95 x 2.5 = 2.375.
         ([4.0, 3.0, 3.2, 2.5, 2.6, 2.4], [False] * 6, [UNKNOWN, *[IMPROVING] * 4, STRUGGLING]),
         # Back up for good. It did fall once, so it struggles, and goes on to however the loss swings above 0.95 x 3.0.
         ([4.0, 3.0, 4.0, 4.2, 2.9, 4.0], [False] * 6, [UNKNOWN, IMPROVING, IMPROVING] + [STRUGGLING] * 3),
