@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from guessbook.projections import base_models, views
 from guessbook.projections.book import Book
 from guessbook.proto import control_pb2
-from guessbook.proto.events_pb2 import FileReceived
+from guessbook.proto.events_pb2 import FileReceived, TrainingConfig
 from guessbook.proto.history_pb2 import Example as ExampleView
 from guessbook.proto.history_pb2 import Job
 from guessbook.server.decide import config as config_rules
 from guessbook.server.decide import datasets, inbox, jobs
 from guessbook.server.decide import versions as version_rules
 from guessbook.server.decide.jobs import Decision
+from guessbook.server.decide.rejection import Rejection
 from guessbook.server.live_book import LiveBook, now_us
 from guessbook.store.artifacts import Artifacts
 from guessbook.store.dataset import Dataset, read_dataset
@@ -63,15 +64,13 @@ class Submission:
             told = datasets.held_out(file.dataset, held_out.dataset, skip_bad_lines=request.skip_bad_lines)
             answer.report += f"\n{told}"
         if request.dry_run:
+            self._foretell(request, answer)
             return answer
         if rejected:
             event = datasets.reject(request.name, request.dataset, file.dataset)
             await self._live.append(Append([event], actor))
             return answer
-        asked = version_rules.start_from(self._live.book, request.config, self._default_model())
-        trainers = self._live.book.jobs.trainers.values()
-        config = config_rules.complete(asked, self._default_model(), trainers)
-        config_rules.check_needs(config, request.needs)
+        config = self._config(request)
         await self.register(actor, file, held_out)
 
         def queue(book: Book) -> Decision:
@@ -83,7 +82,23 @@ class Submission:
             answer.report += f"\nIt starts from {config.from_version}, the latest version; `--from base` would start from the base model."
         answer.report += f"\n{decision.message}"
         answer.job.MergeFrom(views.job(self._live.book, decision.job) or Job())
+        answer.config.CopyFrom(config)
         return answer
+
+    def _config(self, request: control_pb2.SubmitJobRequest) -> TrainingConfig:
+        """Complete. Raises Rejection."""
+        asked = version_rules.start_from(self._live.book, request.config, self._default_model())
+        trainers = self._live.book.jobs.trainers.values()
+        config = config_rules.complete(asked, self._default_model(), trainers)
+        config_rules.check_needs(config, request.needs)
+        return config
+
+    def _foretell(self, request: control_pb2.SubmitJobRequest, answer: control_pb2.SubmitJobResponse) -> None:
+        """How it would be trained, or why it would be refused. What the file holds is told in either case."""
+        try:
+            answer.config.CopyFrom(self._config(request))
+        except Rejection as error:
+            answer.report += f"\nIt would be refused: {error}. {error.hint}".rstrip()
 
     async def read(self, name: str, sha256: str) -> ReadFile:
         """Every byte of it, verified. Raises MissingArtifact, DamagedArtifact."""

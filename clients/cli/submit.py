@@ -15,7 +15,6 @@ from guessbook.clients.cli.training_options import chosen, with_training_options
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import GuessbookError, Invalid, Rejected
 from guessbook.clients.preview import Preview, preview
-from guessbook.projections.base_models import reference
 from guessbook.proto import control_pb2
 from guessbook.proto.events_pb2 import Needs, TrainingConfig
 from guessbook.store.config import BadConfig
@@ -69,7 +68,7 @@ def submit(
                 preempt=preempt or told.preempt,
             )
         if dry_run:
-            tell_dry(answer, as_tokens(book, file, wanted), as_json)
+            tell_dry(answer, as_tokens(file, answer.config if answer.HasField("config") else wanted), as_json)
         else:
             tell(book, answer, follow and answer.HasField("job"), as_json)
     if answer.rejected:
@@ -95,16 +94,11 @@ def called(name: str, file: Path) -> str:
     return name or os.fsencode(file.name).decode(errors="replace")
 
 
-def as_tokens(book: Guessbook, file: Path, config: TrainingConfig) -> Preview | GuessbookError:
+def as_tokens(file: Path, config: TrainingConfig) -> Preview | GuessbookError:
     """How the file reaches its base model; or why that can't be told here, which is no reason not to submit it."""
-    wanted = TrainingConfig()
-    wanted.CopyFrom(config)
-    if not wanted.base_model:
-        used = [model for model in book.base_models().base_models if model.used]
-        wanted.base_model = reference(used[0]) if used else ""
     try:
-        with waiting(f"reading it as {wanted.base_model or 'its base model'} does …"):
-            return preview(file, wanted)
+        with waiting(f"reading it as {config.base_model or 'its base model'} does …"):
+            return preview(file, config)
     except GuessbookError as error:
         return error
 

@@ -12,7 +12,7 @@ LINKS = (
     ("/", "Training", "icon-active"),
     ("/evolution", "Evolution", "icon-evolution"),
     ("/versions", "Versions", "icon-versions"),
-    ("/audit", "Audit and log", "icon-audit"),
+    ("/audit", "Audit", "icon-audit"),
     ("/backups", "Backups", "icon-backups"),
 )
 

@@ -84,6 +84,7 @@ class SubmitJobResponse(_message.Message):
     REJECTED_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
     PREVIEW_FIELD_NUMBER: _builtins.int
+    CONFIG_FIELD_NUMBER: _builtins.int
     form: _builtins.str
     lines: _builtins.int
     examples: _builtins.int
@@ -103,6 +104,10 @@ class SubmitJobResponse(_message.Message):
     def preview(self) -> _containers.RepeatedCompositeFieldContainer[_history_pb2.Example]:
         """the first few"""
 
+    @_builtins.property
+    def config(self) -> _events_pb2.TrainingConfig:
+        """complete, as the job has it or would have it"""
+
     def __init__(
         self,
         *,
@@ -115,10 +120,11 @@ class SubmitJobResponse(_message.Message):
         rejected: _builtins.bool = ...,
         report: _builtins.str = ...,
         preview: _abc.Iterable[_history_pb2.Example] | None = ...,
+        config: _events_pb2.TrainingConfig | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "job", b"job"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_count", b"error_count", "errors", b"errors", "examples", b"examples", "form", b"form", "job", b"job", "lines", b"lines", "preview", b"preview", "rejected", b"rejected", "report", b"report"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "error_count", b"error_count", "errors", b"errors", "examples", b"examples", "form", b"form", "job", b"job", "lines", b"lines", "preview", b"preview", "rejected", b"rejected", "report", b"report"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -119,7 +119,9 @@ def test_bad_lines_are_told_and_nothing_is_lost(book: Guessbook, tmp_path: Path)
 
 def test_a_dry_run_records_nothing(book: Guessbook, tmp_path: Path) -> None:
     before = book.head().position
-    answer = book.submit(write_questions(tmp_path / "sums.jsonl", 4), dry_run=True)
+    wanted = e.TrainingConfig(base_model="m")
+    answer = book.submit(write_questions(tmp_path / "sums.jsonl", 4), config=wanted, dry_run=True)
+    assert answer.config.per_device_train_batch_size  # complete, as a job would have it
     assert [example.prompt for example in answer.preview] == ["What is 0+0?", "What is 1+1?", "What is 2+2?"]
     assert book.head().position == before
 
