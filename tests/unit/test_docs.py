@@ -1,5 +1,6 @@
 """The documentation shows only commands and options that exist, and every verb is documented."""
 
+import importlib.util
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +11,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from guessbook.clients.cli.main import command, verbs_of
 
-LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +46,20 @@ def test_every_verb_has_an_example_and_json(cli: TyperGroup) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    broken = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
-    assert not broken
+    for file, section in LINK.findall(page.read_text()):
+        target = page.parent / file if file else page
+        assert target.exists(), file
+        assert not section or section in _sections(target), f"{file}#{section}"
+
+
+def test_the_made_part_of_the_api_page_is_not_stale() -> None:
+    spec = importlib.util.spec_from_file_location("generate_api", ROOT / "docs" / "generate_api.py")
+    assert spec
+    assert spec.loader
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    written = script.PAGE.read_text()
+    assert script.page(written) == written, "run `make docs`"
 
 
 def test_every_promise_has_its_test() -> None:
@@ -59,6 +73,11 @@ def test_every_promise_has_its_test() -> None:
 def _verbs(words: list[str]) -> list[str]:
     """What may be the verb of a command: a word, or two that follow each other."""
     return [*(f"{one} {other}" for one, other in pairwise(words[1:])), *words[1:]]
+
+
+def _sections(page: Path) -> set[str]:
+    """The headings of a page as GitHub makes anchors of them."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(page.read_text())}
 
 
 def _source(file: Path) -> str:
