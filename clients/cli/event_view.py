@@ -19,21 +19,24 @@ def line(event: events_pb2.Event) -> Text:
     text.append(f" {message.DESCRIPTOR.name}", style="bold")
     text.append(f" {wording.one_line(event.subject)}", style="cyan")
     return (
-        text + Text("".join(f" {fact}" for fact in _facts(message))) + Text(f" by {event.actor}", style="bright_black")
+        text + Text("".join(f" {fact}" for fact in facts(message))) + Text(f" by {event.actor}", style="bright_black")
     )
 
 
-def _facts(message: Message) -> list[str]:
-    facts = []
+def facts(message: Message) -> list[str]:
+    """The fields that are set, each as `name=value`; what is long or has parts, only by how much of it there is."""
+    told = []
     for field, value in message.ListFields():
         if field.is_repeated:
-            facts.append(f"{field.name}[{len(value)}]")
+            told.append(f"{field.name}[{len(value)}]")
         elif field.message_type:
-            facts.append(f"{field.name}{{…}}")
+            told.append(f"{field.name}{{…}}")
+        elif field.type == FieldDescriptor.TYPE_BYTES:
+            told.append(f"{field.name}[{len(value):,} bytes]")
         elif field.enum_type:
-            facts.append(f"{field.name}={field.enum_type.values_by_number[value].name}")
+            told.append(f"{field.name}={field.enum_type.values_by_number[value].name}")
         elif field.type in (FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE):
-            facts.append(f"{field.name}={value:.4g}")
+            told.append(f"{field.name}={value:.4g}")
         else:
-            facts.append(f"{field.name}={wording.shortened(wording.one_line(str(value)), 60)}")
-    return facts
+            told.append(f"{field.name}={wording.shortened(wording.one_line(str(value)), 60)}")
+    return told

@@ -1,19 +1,15 @@
-"""`guessbook prove`: writes a proof that docs/verify_proof.py checks without Guessbook. Knows the file's form, not how proofs are made."""
+"""`guessbook prove`: writes a proof that docs/verify_proof.py checks without Guessbook. Knows no form of it, and not how proofs are made."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from guessbook.clients import proof_file
 from guessbook.clients.cli.options import AsJson
-from guessbook.clients.cli.output import as_document, out, print_json
+from guessbook.clients.cli.output import out, print_json
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import Invalid
-from guessbook.proto.events_pb2 import Event
-from guessbook.proto.log_pb2 import ProveResponse
-
-FORMAT = "guessbook proof 1"
 
 PositionArgument = Annotated[int | None, typer.Argument(metavar="[POSITION]", min=1, help="The event's position.")]
 ConsistencyOption = Annotated[
@@ -38,23 +34,12 @@ def prove(
         if consistency:
             if not consistency.is_file():
                 raise Invalid(f"there is no file {consistency}", "Pass a signed checkpoint.")
-            proof = document(book.prove_consistency(consistency.read_text(errors="replace")))
+            answer = book.prove_consistency(consistency.read_text(errors="replace"))
         else:
-            proof = document(book.prove(position or 0))
+            answer = book.prove(position or 0)
     if out_file:
-        out_file.write_text(json.dumps(proof, ensure_ascii=False, indent=1) + "\n")
+        out_file.write_text(proof_file.text(answer))
     if as_json or not out_file:
-        print_json(proof)
+        print_json(proof_file.document(answer))
     else:
         out.print(f"{out_file} is written. Check it with: python verify_proof.py {out_file}", markup=False)
-
-
-def document(proof: ProveResponse) -> dict[str, Any]:
-    """The proof as the file holds it. `event` is there to be read; what is proven is `leaf`, the event's bytes in hex."""
-    path = [one.hex() for one in proof.path]
-    signed = {"path": path, "checkpoint": proof.checkpoint, "public_keys": list(proof.public_keys)}
-    if proof.old_checkpoint:
-        return {"format": FORMAT, "kind": "consistency", "old_checkpoint": proof.old_checkpoint, **signed}
-    event = as_document(Event.FromString(proof.leaf))
-    leaf = {"leaf": proof.leaf.hex(), "leaf_index": proof.leaf_index}
-    return {"format": FORMAT, "kind": "inclusion", "event": event, **leaf, **signed}
