@@ -1,8 +1,10 @@
-"""Pause, resume, stop, snapshot: the buttons, the question before what interrupts a job, and what came of it."""
+"""The commands that steer jobs and the queue: their buttons, the question before what interrupts or ends something, and what came of them.
+
+A click is told to the store `pressed` in the browser, as an order {name, job, to}; so a list of jobs can be drawn anew without asking for anything.
+"""
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
@@ -10,25 +12,44 @@ from dash.dependencies import Wildcard
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
+from guessbook.clients.async_client import AsyncGuessbook
+from guessbook.clients.dashboard import outcome
+from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.errors import GuessbookError
+from guessbook.proto.events_pb2 import (
+    QUEUE_STATE_OFF,
+    QUEUE_STATE_ON,
+    QUEUE_STATE_PAUSED,
+    Priority,
+)
 from guessbook.proto.history_pb2 import (
     JOB_STATE_ACTIVE,
+    JOB_STATE_INTERRUPTED,
     JOB_STATE_PAUSED,
     JOB_STATE_QUEUED,
     Job,
 )
+
+ENDED_BY_CANCEL = (JOB_STATE_QUEUED, JOB_STATE_ACTIVE, JOB_STATE_PAUSED, JOB_STATE_INTERRUPTED)
 
 
 @dataclass(frozen=True)
 class Command:
     name: str
     label: str
-    consequence: str = ""  # what a dialog says first, where the command interrupts a job
+    consequence: str = ""  # what a dialog says first, where the command interrupts or ends something
+    asks_reason: bool = False
+    of_queue: bool = False  # not of a job
 
 
-COMMANDS = (
+FOR_JOB = (
     Command("snapshot", "Snapshot"),
+    Command(
+        "skip",
+        "Skip batch",
+        "The batch that is trained now contributes no update: nothing is learned from it in this pass over the data.",
+    ),
     Command(
         "pause",
         "Pause",
@@ -42,22 +63,48 @@ COMMANDS = (
         "The trainer saves a checkpoint at its next step and puts the job back, behind the others. "
         "Nothing is lost: it goes on when its turn comes.",
     ),
+    Command(
+        "cancel",
+        "Cancel",
+        "Nobody goes on with it, and that can't be taken back. What it has trained is kept: checkpoints, guesses, dataset.",
+    ),
 )
-BY_NAME = {command.name: command for command in COMMANDS}
+FOR_QUEUE = (
+    Command("queue-on", "Turn the queue on", of_queue=True),
+    Command(
+        "queue-paused",
+        "Pause the queue",
+        "No job is begun until somebody turns the queue on. What runs goes on.",
+        asks_reason=True,
+        of_queue=True,
+    ),
+    Command(
+        "queue-off",
+        "Turn the queue off",
+        "No job is begun. What runs saves a checkpoint, stops, keeps its place and goes on by itself when the queue is on again.",
+        asks_reason=True,
+        of_queue=True,
+    ),
+)
+IN_QUEUE = (Command("priority", "Priority"), Command("front", "To the front"), Command("move", "Move"))
+BY_NAME = {command.name: command for command in (*FOR_JOB, *FOR_QUEUE, *IN_QUEUE)}
 
 
 def possible(job: Job) -> list[str]:
-    """The names of the commands that make sense for a job as it is."""
+    """The names of the commands that make sense for a job as it is. The server decides anew."""
     if job.state == JOB_STATE_ACTIVE:
-        return [] if job.pending else ["snapshot", "pause", "stop"]
-    if job.state == JOB_STATE_PAUSED or (job.state == JOB_STATE_QUEUED and job.held):
-        return ["resume"]
-    return []
+        if job.consolidate or job.pending == "cancel":
+            return []
+        once = [name for name, asked in (("snapshot", job.snapshot_pending), ("skip", job.skip_pending)) if not asked]
+        ending = [name for name in ("pause", "stop") if name != job.pending and not (job.external and name == "pause")]
+        return [*([] if job.pending else once), *ending, "cancel"]
+    resumed = job.state == JOB_STATE_PAUSED or (job.state == JOB_STATE_QUEUED and job.held)
+    return [*(["resume"] if resumed else []), *(["cancel"] if job.state in ENDED_BY_CANCEL else [])]
 
 
-def button_id(command: str | Wildcard, job: str | Wildcard = "") -> dict[str, str | Wildcard]:
-    """An empty `job` is the one the page shows."""
-    return {"type": "command", "name": command, "job": job}
+def button_id(name: str | Wildcard, job: str | Wildcard = "", to: str | Wildcard = "") -> dict[str, str | Wildcard]:
+    """Of whatever gives an order when it is clicked. An empty `job` is the one the page shows."""
+    return {"type": "command", "name": name, "job": job, "to": to}
 
 
 def buttons() -> Component:
@@ -73,7 +120,7 @@ def buttons() -> Component:
                 size="xs",
                 className=f"command can-{command.name}",
             )
-            for command in COMMANDS
+            for command in FOR_JOB
         ],
     )
 
@@ -82,19 +129,26 @@ def dialog() -> Component:
     """The question, and the line that says what came of a command."""
     return html.Div(
         [
+            dcc.Store(id="pressed"),
             dcc.Store(id="asked"),
             dmc.Modal(
                 id="confirm",
                 centered=True,
                 opened=False,
+                closeButtonProps={"aria-label": "Close"},
                 title=html.Strong(id="confirm-title"),
                 children=[
                     html.P(id="confirm-text"),
                     html.Div(
+                        id="confirm-reason-part",
+                        className="confirm-reason",
+                        children=dmc.TextInput(id="confirm-reason", label="Reason, for everybody to read", value=""),
+                    ),
+                    html.Div(
                         className="confirm-buttons",
                         children=[
-                            dmc.Button("Cancel", id="confirm-no", variant="default"),
-                            dmc.Button("Confirm", id="confirm-yes", color="red"),
+                            dmc.Button("Go back", id="confirm-no", variant="default"),
+                            dmc.Button("Confirm", id="confirm-yes", color="red.9"),
                         ],
                     ),
                 ],
@@ -105,41 +159,44 @@ def dialog() -> Component:
 
 
 def register(app: Dash, queries: Queries) -> None:
-    async def press(clicks: list[int | None], run: dict[str, Any] | None) -> tuple[Any, ...]:
-        pressed = ctx.triggered_id
-        # A row's button that was just drawn triggers too, without a click.
-        if not pressed or not ctx.triggered[0]["value"] or not run:
+    async def press(order: dict[str, str] | None) -> tuple[Any, ...]:
+        if not order:
             raise PreventUpdate
-        command = BY_NAME[pressed["name"]]
-        order = {"name": command.name, "job": pressed["job"] or run["job"], "file": run["name"]}
+        command = BY_NAME[order["name"]]
         if not command.consequence:
-            return False, no_update, no_update, no_update, no_update, await obey(queries, order)
-        title = f"{command.label} {run['name']}?"
-        return True, title, command.consequence, command.label, order, no_update
+            return (False, *[no_update] * 6, await obey(queries, order))
+        about = "" if command.of_queue else f" {await _name_of(queries, order['job'])}"
+        reason = "confirm-reason" if command.asks_reason else "confirm-reason hidden"
+        return True, f"{command.label}{about}?", command.consequence, command.label, reason, "", order, no_update
 
-    async def answer(_yes: int | None, _no: int | None, order: dict[str, str]) -> tuple[Any, ...]:
+    async def answer(_yes: int | None, _no: int | None, order: dict[str, str], reason: str | None) -> tuple[Any, ...]:
         if ctx.triggered_id == "confirm-no":
             return False, no_update
-        return False, await obey(queries, order)
+        return False, await obey(queries, {**order, "reason": reason or ""})
 
-    outcome = Output("outcome", "children", allow_duplicate=True)
+    in_browser(
+        app, "press", Output("pressed", "data"), Input(button_id(ALL, ALL, ALL), "n_clicks"), State("run", "data")
+    )
+    outcome_shown = Output("outcome", "children", allow_duplicate=True)
     app.callback(
         Output("confirm", "opened"),
         Output("confirm-title", "children"),
         Output("confirm-text", "children"),
         Output("confirm-yes", "children"),
+        Output("confirm-reason-part", "className"),
+        Output("confirm-reason", "value"),
         Output("asked", "data"),
-        outcome,
-        Input(button_id(ALL, ALL), "n_clicks"),
-        State("run", "data"),
+        outcome_shown,
+        Input("pressed", "data"),
         prevent_initial_call=True,
     )(press)
     app.callback(
         Output("confirm", "opened", allow_duplicate=True),
-        outcome,
+        outcome_shown,
         Input("confirm-yes", "n_clicks"),
         Input("confirm-no", "n_clicks"),
         State("asked", "data"),
+        State("confirm-reason", "value"),
         prevent_initial_call=True,
     )(answer)
 
@@ -148,12 +205,45 @@ async def obey(queries: Queries, order: dict[str, str]) -> Component:
     """Asks the server, and says what it said."""
     label = BY_NAME[order["name"]].label
     try:
-        response = await queries.command(order["name"], order["job"])
+        return outcome.done(label, await _message(queries.book, order))
     except GuessbookError as error:
-        return _outcome("failed", f"{label} failed: {error}", error.hint)
-    return _outcome("done", label, response.message)
+        return outcome.failed(f"{label} failed", error)
 
 
-def _outcome(how: str, what: str, more: str) -> Component:
-    # A key of its own: it is a new element, and shows again although the one before has faded.
-    return html.Div(key=uuid4().hex, className=f"outcome {how}", children=[html.Strong(what), html.Span(more)])
+async def _message(book: AsyncGuessbook, order: dict[str, str]) -> str:
+    name, job, to = order["name"], order["job"], order["to"]
+    of_job = {
+        "snapshot": book.snapshot,
+        "skip": book.skip,
+        "pause": book.pause,
+        "resume": book.resume,
+        "stop": book.stop,
+        "cancel": book.cancel,
+    }
+    of_queue = {"queue-on": QUEUE_STATE_ON, "queue-paused": QUEUE_STATE_PAUSED, "queue-off": QUEUE_STATE_OFF}
+    if name in of_job:
+        return (await of_job[name](job)).message
+    if name in of_queue:
+        return (await book.set_queue(of_queue[name], reason=order.get("reason", ""))).message
+    if name == "priority":
+        return (await book.set_priority(job, Priority.Value(f"PRIORITY_{to.upper()}"))).message
+    if name == "front" or to:
+        return (await book.move(job, before=to, to_front=name == "front")).message
+    return await _move_to_the_end(book, job)
+
+
+async def _move_to_the_end(book: AsyncGuessbook, job: str) -> str:
+    """Behind all that wait, whose last one's priority it takes: without that it would stay before the less urgent."""
+    waiting = (await book.jobs(states=[JOB_STATE_QUEUED, JOB_STATE_INTERRUPTED])).jobs
+    priorities = [one.priority for one in waiting if not one.held]
+    moved = next((one for one in waiting if one.id == job), None)
+    messages = []
+    if moved and priorities and moved.priority != priorities[-1]:
+        messages.append((await book.set_priority(job, priorities[-1])).message)
+    messages.append((await book.move(job)).message)
+    return " ".join(messages)
+
+
+async def _name_of(queries: Queries, job: str) -> str:
+    jobs = (await queries.jobs(None)).jobs
+    return next((one.name for one in jobs if one.id == job), job)

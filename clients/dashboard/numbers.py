@@ -39,3 +39,13 @@ def duration(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def size(count: int) -> str:
+    """Bytes, in powers of 1,000: "512 bytes", "1.4 MB"."""
+    if count < 1000:
+        return f"{count} bytes"
+    value, unit = float(count), -1
+    while value >= 999.5 and unit < 4:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.3g} {('kB', 'MB', 'GB', 'TB', 'PB')[unit]}"

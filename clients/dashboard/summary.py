@@ -5,7 +5,7 @@ from typing import Any
 from guessbook.clients import cautions
 from guessbook.clients.dashboard import commands, numbers, role
 from guessbook.clients.dashboard.view import View
-from guessbook.projections.names import job_state
+from guessbook.projections.names import job_state, priority
 from guessbook.proto.history_pb2 import JOB_STATE_ACTIVE, JOB_STATE_QUEUED, Job, Run, Status
 
 
@@ -24,6 +24,7 @@ def describe(view: View, status: Status, run: Run | None, jobs: list[Job]) -> di
         "state": job_state(job.state) if job else job_state(run.state) if run else "",
         "pending": job.pending if job else "",
         "held": bool(job and job.held),
+        "about": about(job) if job else "",
         "note": note(status, job, run),
         "commands": commands.possible(job) if job and view.at is None and role.may_steer() else [],
     }
@@ -36,7 +37,7 @@ def _run_numbers(run: Run) -> dict[str, Any]:
     complete = [snapshot for snapshot in run.snapshots if snapshot.complete]
     last = complete[-1] if complete else None
     facts = (
-        run.base_model or run.config.base_model,
+        (run.base_model or run.config.base_model).rpartition("/")[2],
         f"{numbers.count(run.examples)} examples, {numbers.count(run.tracked)} tracked",
         f"batch {run.config.per_device_train_batch_size}" if run.config.per_device_train_batch_size else "",
         run.device,
@@ -59,6 +60,12 @@ def _run_numbers(run: Run) -> dict[str, Any]:
         "trend": run.trend,
         "facts": " · ".join(fact for fact in facts if fact),
     }
+
+
+def about(job: Job) -> str:
+    """How urgent it is, and who has it."""
+    on = f" · on {job.trainer}" if job.state == JOB_STATE_ACTIVE and job.trainer else ""
+    return f"{priority(job.priority)} priority{on}"
 
 
 def note(status: Status, job: Job | None, run: Run | None) -> str:

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from guessbook.clients.dashboard import commands, role, summary
-from guessbook.clients.dashboard.training import queue
+from guessbook.clients.dashboard import role, summary
 from guessbook.clients.dashboard.view import View
+from guessbook.proto.events_pb2 import PRIORITY_HIGH
 from guessbook.proto.history_pb2 import (
     JOB_STATE_ACTIVE,
-    JOB_STATE_COMPLETED,
-    JOB_STATE_PAUSED,
     JOB_STATE_QUEUED,
     Job,
     Run,
@@ -25,7 +23,7 @@ SNAPSHOTS = [
     Snapshot(step=9, examples=3, complete=False, position=30),
 ]
 RUN = Run(id="r1", job="j1", step=9, total_steps=20, examples=3, tracked=3, snapshots=SNAPSHOTS, eta_seconds=61)
-ACTIVE = Job(id="j1", name="facts.jsonl", state=JOB_STATE_ACTIVE, run="r1")
+ACTIVE = Job(id="j1", name="facts.jsonl", state=JOB_STATE_ACTIVE, run="r1", priority=PRIORITY_HIGH, trainer="box1")
 
 
 @pytest.fixture(autouse=True)
@@ -44,9 +42,10 @@ def test_a_run_that_trains() -> None:
     said = summary.describe(View(), Status(position=31), RUN, [ACTIVE])
     assert said["name"] == "facts.jsonl"
     assert said["state"] == "active"
+    assert said["about"] == "high priority · on box1"
     assert said["accuracy"] == "67% at step 5"  # of the last snapshot that is complete
     assert said["eta"] == "1 min 01 s"
-    assert said["commands"] == ["snapshot", "pause", "stop"]
+    assert said["commands"] == ["snapshot", "skip", "pause", "stop", "cancel"]
     assert not said["empty"]
 
 
@@ -72,22 +71,6 @@ def test_a_job_that_waits_for_a_trainer_says_how_to_start_one() -> None:
 def test_a_failure_says_what_to_do() -> None:
     job = Job(id="j1", error="The model has no layers.", hint="Choose another one.")
     assert summary.note(Status(), job, None) == "The model has no layers. Choose another one."
-
-
-def test_the_commands_fit_the_state() -> None:
-    assert commands.possible(Job(state=JOB_STATE_ACTIVE, pending="pause")) == []
-    assert commands.possible(Job(state=JOB_STATE_PAUSED)) == ["resume"]
-    assert commands.possible(Job(state=JOB_STATE_QUEUED, held=True)) == ["resume"]
-    assert commands.possible(Job(state=JOB_STATE_QUEUED)) == []
-    assert commands.possible(Job(state=JOB_STATE_COMPLETED)) == []
-
-
-def test_the_queue_says_where_it_leaves_jobs_out() -> None:
-    queued = [Job(id=f"j{n}", name=f"{n}.jsonl", state=JOB_STATE_QUEUED) for n in range(queue.MOST + 10)]
-    rows = queue.job_rows(queued, "", live=True)
-    assert len(rows) == queue.MOST + 1
-    assert rows[-1].children == "50 of 60 shown"
-    assert queue.waiting([ACTIVE, *queued]) == "1 running · 60 waiting"
 
 
 def test_the_page_says_that_answers_were_cut() -> None:

@@ -1,16 +1,149 @@
-// The page Training: the current job.
+// The page Training: the current job, the queue's order by dragging, and files on their way up.
 (function () {
   "use strict";
-  const { same, count, callbacks, loss, newest } = window.guessbook;
+  const { set, same, count, callbacks, loss, newest } = window.guessbook;
 
   function learningRate(value) {
     if (value === undefined) return "–";
     return value === 0 ? "0" : value.toExponential(2).replace("e-", "e−").replace(/\.?0+e/, "e");
   }
 
+  // ---- the queue's order: a row is dropped before another, or behind all ----
+
+  let dragged = null;
+  const row = (event) => event.target.closest && event.target.closest(".job-row[data-job]");
+
+  // The row that the dragged one would come before; null: behind all.
+  function target(event) {
+    const over = row(event);
+    if (!over) return undefined;
+    const box = over.getBoundingClientRect();
+    if (event.clientY < box.top + box.height / 2) return over;
+    let next = over.nextElementSibling;
+    while (next && !next.dataset.job) next = next.nextElementSibling;
+    return next;
+  }
+
+  function unmark() {
+    for (const each of document.querySelectorAll(".job-row.drop-before, .job-row.drop-after")) each.classList.remove("drop-before", "drop-after");
+  }
+
+  document.addEventListener("dragstart", function (event) {
+    const from = row(event);
+    if (!from) return;
+    dragged = from.dataset.job;
+    event.dataTransfer.effectAllowed = "move";
+    event.dataTransfer.setData("text/plain", dragged);
+  });
+  document.addEventListener("dragover", function (event) {
+    if (dragged === null) return;
+    const before = target(event);
+    if (before === undefined) return;
+    event.preventDefault();
+    unmark();
+    if (before) before.classList.add("drop-before");
+    else row(event).classList.add("drop-after");
+  });
+  document.addEventListener("drop", function (event) {
+    if (dragged === null) return;
+    const before = target(event);
+    const job = dragged;
+    dragged = null;
+    unmark();
+    if (before === undefined) return;
+    event.preventDefault();
+    const to = before ? before.dataset.job : "";
+    if (to !== job) set("pressed", { data: { name: "move", job, to, at: Date.now() } });
+  });
+  document.addEventListener("dragend", function () {
+    dragged = null;
+    unmark();
+  });
+
+  // ---- menus: beside their button, over everything, until something else is clicked ----
+
+  function place(menu) {
+    const list = menu.querySelector(".menu-list");
+    const box = menu.querySelector("summary").getBoundingClientRect();
+    const below = box.bottom + 4;
+    const fits = below + list.offsetHeight < window.innerHeight - 64;
+    list.style.top = Math.max(8, fits ? below : box.top - 4 - list.offsetHeight) + "px";
+    list.style.right = document.documentElement.clientWidth - box.right + "px";
+  }
+
+  function close(except) {
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
+  }
+
+  document.addEventListener("toggle", (event) => event.target.matches("details.menu[open]") && place(event.target), true);
+  document.addEventListener("click", function (event) {
+    const menu = event.target.closest && event.target.closest("details.menu");
+    close(event.target.closest(".menu-entry") ? null : menu);
+  });
+  document.addEventListener("keydown", function (event) {
+    const menu = event.target.closest && event.target.closest("details.menu[open]");
+    if (event.key !== "Escape" || !menu) return;
+    close(null);
+    menu.querySelector("summary").focus();
+  });
+  for (const moved of ["scroll", "resize"]) window.addEventListener(moved, () => close(null), true);
+
+  // ---- a file on its way up ----
+
+  const zone = (event) => event.target.closest && event.target.closest("#drop-zone");
+  const hasFile = (event) => event.dataTransfer && Array.from(event.dataTransfer.types).includes("Files");
+
+  function told(text) {
+    if (document.getElementById("upload-progress")) set("upload-progress", { children: text });
+  }
+
+  function failed(text) {
+    told("");
+    if (document.getElementById("submit-problem")) set("submit-problem", { children: text });
+  }
+
+  function upload(file) {
+    const request = new XMLHttpRequest();
+    request.open("POST", "/upload");
+    request.responseType = "json";
+    request.upload.onprogress = (event) => told(file.name + ": " + Math.floor((100 * event.loaded) / (event.total || 1)) + "%");
+    request.onerror = () => failed("The upload was cut off: the dashboard does not answer. Choose the file again when it does.");
+    request.onload = function () {
+      const answer = request.response || {};
+      if (request.status !== 200) return failed(answer.error || "The upload was refused (" + request.status + "). Choose the file again.");
+      told(file.name);
+      if (document.getElementById("drop-zone")) set("submit-source", { data: { upload: answer.upload, name: file.name } });
+    };
+    failed("");
+    request.send(file);
+  }
+
+  document.addEventListener("click", function (event) {
+    if (!event.target.closest || !event.target.closest("#choose-file")) return;
+    const input = document.createElement("input");
+    input.type = "file";
+    input.onchange = () => input.files.length && upload(input.files[0]);
+    input.click();
+  });
+  document.addEventListener("dragover", function (event) {
+    if (!hasFile(event)) return;
+    // A file that misses the zone must not replace the page.
+    event.preventDefault();
+    const over = document.getElementById("drop-zone");
+    if (over) over.classList.toggle("over", Boolean(zone(event)));
+  });
+  document.addEventListener("drop", function (event) {
+    if (!hasFile(event)) return;
+    event.preventDefault();
+    const over = zone(event);
+    if (!over) return;
+    over.classList.remove("over");
+    if (event.dataTransfer.files.length) upload(event.dataTransfer.files[0]);
+  });
+
   callbacks({
     showJob: function (run) {
-      if (!run) return Array(8).fill(same());
+      if (!run) return Array(10).fill(same());
       const state = run.pending ? run.state + ", " + run.pending + " asked for" : run.held ? "held" : run.state;
       return [
         run.name || "No job",
@@ -21,7 +154,14 @@
         run.accuracy || "–",
         run.trend || "–",
         run.trend ? "trend " + run.trend : "",
+        run.run ? "link" : "link hidden",
+        run.about,
       ];
+    },
+
+    showGuesses: function (run) {
+      if (!run || !run.run) return same();
+      return "/evolution?run=" + encodeURIComponent(run.run) + (run.at === null ? "" : "&at=" + run.at);
     },
 
     // Ticks with every message.
@@ -42,5 +182,11 @@
         now.epoch === undefined ? "–" : now.epoch.toFixed(2),
       ];
     },
+
+    openSubmit: (clicks) => (clicks.some(Boolean) && window.guessbook.pressed() ? true : same()),
+    closeSubmit: (clicks) => (clicks ? false : same()),
+    // Bad lines are left out only if somebody says so.
+    maySubmit: (count, skipped) => !(count && count.examples && (skipped || !count.bad_lines)),
+    submitPath: (clicks, path) => (clicks && path && path.trim() ? { path: path.trim(), at: Date.now() } : same()),
   });
 })();

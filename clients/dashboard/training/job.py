@@ -3,7 +3,7 @@
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, html
+from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import charts, commands
@@ -22,7 +22,11 @@ def job_card() -> Component:
                 children=[
                     html.Div(
                         className="job-title",
-                        children=[html.H1(id="job-name"), html.Span(id="job-state", className="badge")],
+                        children=[
+                            html.H2(id="job-name"),
+                            html.Span(id="job-state", className="badge"),
+                            html.Span(id="job-about", className="dim"),
+                        ],
                     ),
                     commands.buttons(),
                 ],
@@ -44,7 +48,13 @@ def job_card() -> Component:
                     _number("Epoch", "epoch", "Passes over the dataset so far"),
                 ],
             ),
-            html.Div(id="facts", className="facts"),
+            html.Div(
+                className="facts",
+                children=[
+                    html.Span(id="facts"),
+                    dcc.Link("See its guesses", id="job-guesses", href="/evolution", className="link"),
+                ],
+            ),
         ],
     )
 
@@ -81,9 +91,12 @@ def register(app: Dash, queries: Queries) -> None:
         Output("accuracy", "children"),
         Output("trend", "children"),
         Output("trend", "className"),
+        Output("job-guesses", "className"),
+        Output("job-about", "children"),
         Input("run", "data"),
         at_start=True,
     )
+    in_browser(app, "showGuesses", Output("job-guesses", "href"), Input("run", "data"), at_start=True)
     in_browser(
         app,
         "showStep",

@@ -1,10 +1,12 @@
-"""Training, where the dashboard begins: the current job, the queue."""
+"""Training, where the dashboard begins: the current job, the queue, what was made and received lately, and whether all is well."""
 
-from dash import Dash, html
+from dash import Dash, dcc, html
 from dash.development.base_component import Component
 
 from guessbook.clients.dashboard.queries import Queries
-from guessbook.clients.dashboard.training import job, queue
+from guessbook.clients.dashboard.training import health, inbox, job, queue, recent_versions, submit
+
+TICK_MS = 20_000  # what is expected moves although nothing happens
 
 
 def layout() -> Component:
@@ -12,7 +14,14 @@ def layout() -> Component:
         className="page-training",
         children=[
             _empty(),
-            html.Section(className="top", children=[job.job_card(), job.loss_card(), queue.layout()]),
+            html.Div(
+                className="page-head",
+                children=[html.H1("Training"), html.Div(submit.button("head"), className="right")],
+            ),
+            html.Div(className="top", children=[job.job_card(), job.loss_card(), queue.layout()]),
+            html.Div(className="below", children=[recent_versions.layout(), health.layout(), inbox.layout()]),
+            submit.dialog(),
+            dcc.Interval(id="training-tick", interval=TICK_MS),
         ],
     )
 
@@ -26,6 +35,8 @@ def _empty() -> Component:
             html.P(
                 "Give it a file of examples, and watch here what the model guesses for each of them while it learns."
             ),
+            submit.button("empty"),
+            html.P("Or on the command line:", className="dim"),
             html.Pre("guessbook submit my_examples.jsonl"),
             html.P(["No data at hand? ", html.Code("guessbook demo"), " brings its own."], className="dim"),
         ],
@@ -33,5 +44,5 @@ def _empty() -> Component:
 
 
 def register(app: Dash, queries: Queries) -> None:
-    job.register(app, queries)
-    queue.register(app, queries)
+    for part in (job, queue, recent_versions, health, inbox, submit):
+        part.register(app, queries)

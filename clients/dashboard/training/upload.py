@@ -1,0 +1,98 @@
+"""Files that a browser sends: streamed to disk, and kept for as long as a submit may need them. Knows no dataset.
+
+The bytes are the request's body, so that a large file is in nobody's memory; its name is in the query.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse
+
+from guessbook.clients.dashboard import numbers, role
+from guessbook.clients.errors import Invalid
+
+ROUTE = "/upload"
+MOST_BYTES = 2 * 10**9
+KEPT = 4  # the newest; older ones go
+BLOCK = 1024 * 1024
+
+
+class TooLarge(Exception):
+    """`str(error)` says how large it may be and what to do instead."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"The file is larger than {numbers.size(MOST_BYTES)}, which is what the browser may send. "
+            "Give its path below instead, or use: guessbook submit FILE"
+        )
+
+
+class Uploads:
+    """In a folder for the time being, which goes with the process."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._folder = TemporaryDirectory(prefix="guessbook-upload-")
+        self._most_bytes = most_bytes
+        self._files: dict[str, Path] = {}
+
+    def path(self, upload: str) -> Path:
+        """Raises Invalid if it is not kept any more."""
+        if upload not in self._files:
+            raise Invalid("the file that was uploaded is not here any more", "Choose it again.")
+        return self._files[upload]
+
+    async def receive(self, body: AsyncIterator[bytes]) -> tuple[str, int]:
+        """The upload's id, and how many bytes it has. Raises TooLarge; what came up to then, or was cut off, is removed."""
+        upload = secrets.token_urlsafe(16)
+        path = Path(self._folder.name) / upload
+        try:
+            size = await self._write(path, body)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        self._files[upload] = path
+        while len(self._files) > KEPT:
+            self._files.pop(next(iter(self._files))).unlink(missing_ok=True)
+        return upload, size
+
+    async def _write(self, path: Path, body: AsyncIterator[bytes]) -> int:
+        size = 0
+        with path.open("wb", buffering=0) as file:
+            async for block in _blocks(body):
+                size += len(block)
+                if size > self._most_bytes:
+                    raise TooLarge
+                await asyncio.to_thread(file.write, block)
+        return size
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+
+async def _blocks(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in larger pieces: each is written by another thread."""
+    held = bytearray()
+    async for piece in body:
+        held += piece
+        if len(held) >= BLOCK:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)
+
+
+def register(server: FastAPI, uploads: Uploads) -> None:
+    async def upload(request: Request) -> JSONResponse:
+        if not role.may_steer():
+            return JSONResponse({"error": "With a read-only link nothing can be submitted."}, 403)
+        try:
+            made, size = await uploads.receive(request.stream())
+        except TooLarge as error:
+            return JSONResponse({"error": str(error)}, 413)
+        return JSONResponse({"upload": made, "bytes": size})
+
+    server.add_api_route(ROUTE, upload, methods=["POST"], include_in_schema=False, response_model=None)

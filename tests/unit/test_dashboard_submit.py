@@ -1,0 +1,75 @@
+"""What the submit dialog makes of its fields and of a file that a browser sends, and what it shows of a dataset."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from guessbook.clients.dashboard.training import submit_form, submit_preview, upload
+from guessbook.clients.errors import Invalid
+from guessbook.proto.control_pb2 import SubmitJobResponse
+from guessbook.proto.events_pb2 import LineError, TrainingConfig
+from guessbook.server.decide import config as server_config
+
+NOTHING: dict[str, Any] = dict.fromkeys((*submit_form.VALUES, *submit_form.CHECKED), "") | {"snapshots": True}
+
+
+@pytest.fixture
+def uploads() -> Iterator[upload.Uploads]:
+    made = upload.Uploads(most_bytes=upload.BLOCK + 10)
+    yield made
+    made.close()
+
+
+async def pieces(*sizes: int) -> AsyncIterator[bytes]:
+    for size in sizes:
+        yield b"x" * size
+
+
+def test_empty_fields_leave_it_to_the_server() -> None:
+    assert submit_form.config(NOTHING) == TrainingConfig(snapshots=True)
+
+
+def test_what_the_fields_show_as_defaults_are_the_servers() -> None:
+    assert {name: getattr(server_config.DEFAULTS, name) for name in submit_form.DEFAULTS} == submit_form.DEFAULTS
+
+
+def test_filled_fields_are_numbers() -> None:
+    given = NOTHING | {"learning_rate": " 5e-4 ", "max_steps": "7", "base_model": "m", "snapshots": False}
+    assert submit_form.config(given) == TrainingConfig(learning_rate=5e-4, max_steps=7, base_model="m", snapshots=False)
+
+
+@pytest.mark.parametrize(("field", "text"), [("learning_rate", "much"), ("lora_r", "1.5"), ("max_steps", "-1")])
+def test_a_field_that_is_no_such_number_is_named(field: str, text: str) -> None:
+    with pytest.raises(Invalid, match=field.replace("_", " ")):
+        submit_form.config(NOTHING | {field: text})
+
+
+def test_an_upload_is_kept_as_it_came(uploads: upload.Uploads) -> None:
+    made, size = asyncio.run(uploads.receive(pieces(3, upload.BLOCK)))
+    assert size == upload.BLOCK + 3
+    assert uploads.path(made).stat().st_size == size
+
+
+def test_an_upload_that_is_too_large_leaves_nothing(uploads: upload.Uploads) -> None:
+    kept, _ = asyncio.run(uploads.receive(pieces(3)))
+    with pytest.raises(upload.TooLarge):
+        asyncio.run(uploads.receive(pieces(upload.BLOCK, 11)))
+    assert list(uploads.path(kept).parent.iterdir()) == [uploads.path(kept)]
+
+
+def test_only_the_newest_uploads_are_kept(uploads: upload.Uploads) -> None:
+    first, _ = asyncio.run(uploads.receive(pieces(1)))
+    for _ in range(upload.KEPT):
+        asyncio.run(uploads.receive(pieces(1)))
+    with pytest.raises(Invalid, match="not here any more"):
+        uploads.path(first)
+
+
+def test_bad_lines_are_cut_with_a_count() -> None:
+    errors = [LineError(line=line, reason="not JSON") for line in range(1, 101)]
+    answer = SubmitJobResponse(lines=200, examples=100, errors=errors, error_count=100)
+    told = str(submit_preview.found(answer))
+    assert "100 of 200 lines can't be read" in told
+    assert "20 of 100 shown" in told
