@@ -69,6 +69,9 @@ proto: $(VENV)/.dev .ns  ## generate proto/gen from proto/*.proto
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iguessbook/proto=proto --grpc_python_out=$(PROTO_OUT) --mypy_grpc_out=$(PROTO_OUT) \
 		$(SERVICES:%=guessbook/proto/%.proto)
 
+screenshots: $(VENV)/.dev chromium  ## a picture of every page into build/screenshots, of SCREENSHOTS_HOME's run or the demo's; the README's into docs
+	@PYTHONPATH=tests exec $(BIN)/python -m screenshots --readme docs/dashboard.png
+
 docs: $(VENV)/.dev .ns  ## write the made part of docs/api.md anew
 	@$(BIN)/python docs/generate_api.py
 

@@ -16,7 +16,9 @@ from starlette.types import ASGIApp
 
 from guessbook.clients.dashboard import (
     commands,
+    export,
     gate,
+    guarded,
     header,
     layout,
     live,
@@ -28,11 +30,13 @@ from guessbook.clients.dashboard import (
     timebar,
 )
 from guessbook.clients.dashboard.audit import page as audit
+from guessbook.clients.dashboard.audit import proof
 from guessbook.clients.dashboard.backups import page as backups
 from guessbook.clients.dashboard.evolution import page as evolution
 from guessbook.clients.dashboard.example import page as example
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.training import page as training
+from guessbook.clients.dashboard.versions import download
 from guessbook.clients.dashboard.versions import page as versions
 from guessbook.store.home import Home
 
@@ -65,6 +69,9 @@ def build(queries: Queries, hub: live.Hub, tokens: Mapping[str, str], hosts: Ite
 
     # Before Dash, whose pages take every path that is left.
     server.add_api_websocket_route("/live", tab)
+    download.route(server, queries)
+    proof.route(server, queries)
+    export.route(server, queries)
     app = Dash(
         __package__ or "guessbook.clients.dashboard",
         server=server,  # type: ignore[arg-type]  # Dash's signature knows Flask alone
@@ -76,12 +83,13 @@ def build(queries: Queries, hub: live.Hub, tokens: Mapping[str, str], hosts: Ite
         suppress_callback_exceptions=True,
         on_error=problem.report,
         compress=True,
+        enable_mcp=False,
         websocket_inactivity_timeout=0,
     )
     app.layout = layout.layout
     for frame in (layout, header, navigation):
         frame.register(app)
-    for part in (shown_run, timebar, commands, training, evolution, example, versions, audit, backups):
+    for part in (shown_run, timebar, commands, guarded, training, evolution, example, versions, audit, backups):
         part.register(app, queries)
     share.register(app, tokens.get(role.GUEST, ""))
     # Dash does it at the first request of "/" alone; a page that is opened first by its own address would have no scripts.

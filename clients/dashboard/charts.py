@@ -1,6 +1,7 @@
 """The charts, and their data from what the server answers. Colours come from the style sheet, so that they follow the scheme."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -111,7 +112,7 @@ def story_chart(trajectory: Trajectory) -> Component:
     lines = []
     if example.HasField("learned_step"):
         # On the side of the line where there is room.
-        side = "insideTopRight" if 2 * example.learned_step > rows[-1]["step"] else "insideTopLeft"
+        side = "insideTopRight" if rows and 2 * example.learned_step > rows[-1]["step"] else "insideTopLeft"
         lines.append({"x": example.learned_step, "label": "learned", "color": "var(--learned)", "labelPosition": side})
     chart: Component = dmc.CompositeChart(
         className="chart",
@@ -147,11 +148,11 @@ def story_chart(trajectory: Trajectory) -> Component:
 
 
 def story_data(trajectory: Trajectory) -> list[dict[str, Any]]:
-    """One row a step at which the example was observed or visited."""
+    """One row a step at which the example was observed or visited, and its loss was a number."""
     rows: dict[int, dict[str, Any]] = {}
-    for visit in trajectory.visits:
+    for visit in (visit for visit in trajectory.visits if isfinite(visit.loss)):
         rows.setdefault(visit.step, {"step": visit.step})["visit"] = round(max(visit.loss, SMALLEST_LOSS), 5)
-    for observation in trajectory.observations:
+    for observation in (observation for observation in trajectory.observations if isfinite(observation.loss)):
         rows.setdefault(observation.step, {"step": observation.step})["loss"] = round(
             max(observation.loss, SMALLEST_LOSS), 5
         )

@@ -21,6 +21,8 @@ from guessbook.clients.dashboard import role
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 SHORTEST_TOKEN = 32  # characters
 _READING = ("GET", "HEAD")
+LONGEST_BODY = 4 * 1024 * 1024  # bytes; what the pages send is far smaller
+STREAMED = "/upload"  # that limits itself, and holds none of it in memory
 
 
 def token(path: Path) -> str:
@@ -123,19 +125,25 @@ class Gate:
         writing = scope["type"] == "websocket" or scope["method"] not in _READING
         if foreign or (writing and origin is None):
             return PlainTextResponse("Only the dashboard's own pages may ask this.\n", 403)
+        if writing and scope["type"] == "http" and (refused := _too_long(scope["path"], headers)):
+            return refused
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = dict(query).get("token")
         if given is not None and not writing:
-            return self._enter(given, scope["path"], [pair for pair in query if pair[0] != "token"])
+            known = self._role(headers.get("cookie", ""))
+            return self._enter(given, known, scope["path"], [pair for pair in query if pair[0] != "token"])
         return None if self._role(headers.get("cookie", "")) else _stranger()
 
-    def _enter(self, given: str, path: str, rest: list[tuple[str, str]]) -> Response:
-        if not self._role_of(given):
+    def _enter(self, given: str, known: str, path: str, rest: list[tuple[str, str]]) -> Response:
+        entering = self._role_of(given)
+        if not entering:
             return _stranger()
         # One leading slash: two would lead to another host.
         target = "/" + path.lstrip("/") + (f"?{urlencode(rest)}" if rest else "")
         response = RedirectResponse(target, status_code=303)
-        response.set_cookie(self.cookie, given, max_age=90 * 86400, httponly=True, samesite="strict")
+        # The owner who tries a read-only link stays the owner.
+        if entering == role.OWNER or known != role.OWNER:
+            response.set_cookie(self.cookie, given, max_age=90 * 86400, httponly=True, samesite="strict")
         return response
 
     def _role(self, header: str) -> str:
@@ -144,8 +152,8 @@ class Gate:
         return self._role_of(cookie_parser(header).get(self.cookie, ""))
 
     def _role_of(self, given: str) -> str:
-        found = [role for token, role in self.roles.items() if secrets.compare_digest(given.encode(), token.encode())]
-        return found[0] if found else ""
+        tokens = self.roles.items()
+        return next((name for token, name in tokens if secrets.compare_digest(given.encode(), token.encode())), "")
 
     def _guarded(self, send: Send) -> Send:
         async def guarded(message: Message) -> None:
@@ -156,6 +164,20 @@ class Gate:
             await send(message)
 
         return guarded
+
+
+def _too_long(path: str, headers: Headers) -> Response | None:
+    """Dash reads a body into memory whole; the server before us lets no more through than was announced."""
+    if path == STREAMED:
+        return None
+    announced = headers.get("content-length", "")
+    if not announced.isdigit():
+        return PlainTextResponse("Say how long it is.\n", 411)
+    return (
+        PlainTextResponse("That is longer than anything the pages send.\n", 413)
+        if int(announced) > LONGEST_BODY
+        else None
+    )
 
 
 def _stranger() -> Response:

@@ -6,7 +6,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
-from guessbook.clients.dashboard import commands, header, navigation, problem, role, share, timebar
+from guessbook.clients.dashboard import commands, guarded, header, navigation, problem, role, share, timebar
 from guessbook.clients.dashboard.audit import page as audit
 from guessbook.clients.dashboard.backups import page as backups
 from guessbook.clients.dashboard.evolution import page as evolution
@@ -16,6 +16,7 @@ from guessbook.clients.dashboard.versions import page as versions
 
 THEME = {
     "primaryColor": "indigo",
+    "primaryShade": 8,  # the style sheet's accent: white can be read on it
     "fontFamily": "Inter, system-ui, sans-serif",
     "fontFamilyMonospace": "'JetBrains Mono', ui-monospace, monospace",
     "defaultRadius": "md",
@@ -60,6 +61,7 @@ def layout() -> Component:
                 ],
             ),
             commands.dialog(),
+            guarded.dialog(),
             share.dialog(),
         ],
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
+from guessbook.clients.dashboard import role
 from guessbook.clients.dashboard.changes import EVERYTHING, Change, change
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.errors import GuessbookError, Unreachable
@@ -81,7 +82,8 @@ class Hub:
 
 
 async def follow(queries: Queries, hub: Hub) -> None:
-    """Keeps `hub` at the log's head, for ever."""
+    """Keeps `hub` at the log's head, for ever. In the owner's role: whoever runs the dashboard may have no other."""
+    role.asking.set(role.OWNER)
 
     def lost(error: GuessbookError) -> None:
         if hub.connected:

@@ -1,17 +1,34 @@
-"""What the page asks and asks for, as who asks. Knows the client and the view, no component. Every method raises a `GuessbookError`."""
+"""What the page asks, as who asks. Knows the client and the view, no component. Every method raises a `GuessbookError`."""
 
-from collections.abc import Callable
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from guessbook.clients.async_client import AsyncGuessbook
+from guessbook.clients.client import Guessbook
 from guessbook.clients.connection import Address
 from guessbook.clients.dashboard import role
-from guessbook.clients.dashboard.view import View, at
-from guessbook.clients.errors import GuessbookError
+from guessbook.clients.dashboard.view import View, at, compared, insight_word, point
+from guessbook.clients.errors import GuessbookError, NotFound
 from guessbook.clients.example_page import example_page_async
 from guessbook.clients.subscription import AsyncSubscription
-from guessbook.proto.control_pb2 import CommandResponse
-from guessbook.proto.history_pb2 import ListExamplesResponse, ListJobsResponse, Run, Status, Steps, Trajectory
+from guessbook.proto.history_pb2 import (
+    ListExamplesResponse,
+    ListInsightsResponse,
+    ListJobsResponse,
+    ListRunsResponse,
+    Run,
+    Status,
+    Steps,
+    SummariseExamplesResponse,
+    Trajectory,
+)
 from guessbook.proto.log_pb2 import HeadResponse
+
+Kept = TypeVar("Kept")
+
+ANSWERS = 64  # kept ones; several parts of a page, and several tabs, ask for the same
 
 
 class Queries:
@@ -19,14 +36,21 @@ class Queries:
 
     def __init__(self, address: Address, token: Callable[[str], str]) -> None:
         """`token` gives that of a role."""
+        self._address, self._token = address, token
         self._books = {
             name: AsyncGuessbook(address, lambda name=name: token(name)) for name in (role.OWNER, role.GUEST)
         }
+        self._answers: OrderedDict[str, asyncio.Future[Any]] = OrderedDict()
 
     @property
     def book(self) -> AsyncGuessbook:
         """The server, to whom it is asked as."""
         return self._books[role.asking.get()]
+
+    def blocking_book(self) -> Guessbook:
+        """A connection of its own, for a thread: to be closed by who asks for it."""
+        name = role.asking.get()
+        return Guessbook(self._address, lambda: self._token(name))
 
     async def close(self) -> None:
         for book in self._books.values():
@@ -40,29 +64,91 @@ class Queries:
     async def jobs(self, position: int | None) -> ListJobsResponse:
         return await self.book.jobs(at(position))
 
+    async def runs(self, position: int | None) -> ListRunsResponse:
+        return await self.book.runs(at(position))
+
     async def run(self, run: str, position: int | None) -> Run:
         return await self.book.run(run, at(position))
 
     async def steps(self, run: str, position: int | None, max_points: int) -> Steps:
         return await self.book.steps(run, at(position), max_points=max_points)
 
-    async def examples(self, run: str, view: View, offset: int, limit: int) -> ListExamplesResponse:
-        """A part of the list as `view` filters and sorts it."""
-        states = () if view.state is None else (view.state,)
-        return await example_page_async(
-            self.book, run, at(view.at), states=states, search=view.q, sort=view.sort, offset=offset, limit=limit
-        )
-
     async def trajectory(self, run: str, index: int, position: int | None) -> Trajectory:
         return await self.book.trajectory(run, f"#{index}", at(position))
 
-    # ---- commands ----
+    # ---- questions about the examples that `view` is about, as of the snapshot it shows ----
 
-    async def command(self, name: str, job: str) -> CommandResponse:
-        """`name` is pause, resume, stop, skip, cancel or snapshot."""
+    async def examples(self, run: str, view: View, offset: int, limit: int) -> ListExamplesResponse:
+        """A part of the list as `view` filters and sorts it."""
+        asked = await self.filter(run, view)
+        return await example_page_async(self.book, run, sort=view.sort, offset=offset, limit=limit, **asked)
+
+    async def summary(
+        self, run: str, view: View, position: int, *, categories: int = 20, cells: int = 0
+    ) -> SummariseExamplesResponse:
+        """How the examples that `view` leaves are spread, and were at the snapshot it is compared with.
+
+        `position` is of the last event that touched them, as a topic's store tells it: up to there an answer is kept for who asks the same.
+        """
+        asked = await self.filter(run, view, compare=True)
+        key = repr(
+            (role.asking.get(), run, position, categories, cells, sorted(asked.items(), key=lambda part: part[0]))
+        )
         book = self.book
-        commands = {"pause": book.pause, "resume": book.resume, "stop": book.stop, "snapshot": book.snapshot}
-        return await commands[name](job)
+        return await self._kept(key, lambda: book.summarise_examples(run, categories=categories, cells=cells, **asked))
+
+    async def insights(self, run: str, view: View) -> ListInsightsResponse:
+        """As of the snapshot that is shown. They are kept until there is another one: to find them takes seconds, and a list that is filtered by
+        one needs them for each of its parts."""
+        found = await self.run(run, view.at)
+        seen = found.snapshots[-1].position if found.snapshots else 0
+        key = repr(("insights", role.asking.get(), run, view.at, view.step, seen))
+        book = self.book
+        return await self._kept(key, lambda: book.insights(run, point(view, found)))
+
+    async def _kept(self, key: str, ask: Callable[[], Awaitable[Kept]]) -> Kept:
+        """An answer that was given already, or is on its way; of many, the latest asked for are kept."""
+        found = self._answers.get(key)
+        if found is None or (found.done() and (found.cancelled() or found.exception())):
+            found = self._answers[key] = asyncio.ensure_future(ask())
+            if len(self._answers) > ANSWERS:
+                self._answers.popitem(last=False)
+        self._answers.move_to_end(key)
+        # Who stops waiting doesn't take the answer from the others.
+        answer: Kept = await asyncio.shield(found)
+        return answer
+
+    async def filter(self, run: str, view: View, *, compare: bool = False) -> dict[str, Any]:
+        """The point and the filter of `view` as the client's methods take them. `compare`: also the snapshot it is compared with, which a
+        filter by change names in any case."""
+        asked: dict[str, Any] = {
+            "at": at(view.at),
+            "states": () if view.state is None else (view.state,),
+            "search": view.q,
+            "category": view.category,
+            "only_held_out": view.held_out,
+            "box": view.box,
+        }
+        if compare or view.change is not None or view.step is not None:
+            found = await self.run(run, view.at)
+            asked["at"] = point(view, found)
+            if compare or view.change is not None:
+                asked["since_step"] = compared(view, [snapshot.step for snapshot in found.snapshots])
+            if view.change is not None:
+                asked["changes"] = (view.change,)
+        if view.insight:
+            asked["indices"] = await self._about(run, view)
+        return asked
+
+    async def _about(self, run: str, view: View) -> list[int]:
+        """The examples an insight is about: of many, those that it lists."""
+        insights = (await self.insights(run, view)).insights
+        indices = [
+            index for insight in insights if insight_word(insight) == view.insight for index in insight.example_index
+        ]
+        if not indices:
+            raise NotFound(f"there is no insight {view.insight!r} here", "Take the filter by insight away.")
+        return indices
 
     # ---- the log ----
 

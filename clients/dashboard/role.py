@@ -2,6 +2,8 @@
 
 from contextvars import ContextVar
 
+from guessbook.clients.errors import Forbidden
+
 OWNER = "admin"  # may do whatever the server lets the owner of the data folder do
 GUEST = "viewer"  # came by the read-only link
 
@@ -11,3 +13,9 @@ asking: ContextVar[str] = ContextVar("asking", default=GUEST)
 def may_steer() -> bool:
     """Whether to show controls. The server decides anew for each command."""
     return asking.get() != GUEST
+
+
+def require_steering() -> None:
+    """Before what the dashboard does or keeps by itself, where no server decides. Raises Forbidden."""
+    if not may_steer():
+        raise Forbidden("a read-only link changes nothing", "Ask whoever runs this dashboard.")

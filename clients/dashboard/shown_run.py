@@ -8,13 +8,15 @@ from guessbook.clients.dashboard import summary
 from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.view import View
+from guessbook.clients.errors import NotFound
+from guessbook.proto.history_pb2 import Run
 
 
 def register(app: Dash, queries: Queries) -> None:
     async def current(search: str, *_touched: Any) -> tuple[dict[str, Any], None]:
         view = View.parse(search)
         status = await queries.status(view.at)
-        run = await queries.run(view.run, view.at) if view.run else status.run if status.HasField("run") else None
+        run = await _run(queries, view) if view.run else status.run if status.HasField("run") else None
         jobs = (await queries.jobs(view.at)).jobs
         return summary.describe(view, status, run, list(jobs)), None
 
@@ -39,3 +41,13 @@ def register(app: Dash, queries: Queries) -> None:
         Input("run", "data"),
         Input("live", "data"),
     )
+
+
+async def _run(queries: Queries, view: View) -> Run | None:
+    """None: at that point of the past it had not begun. Raises GuessbookError."""
+    try:
+        return await queries.run(view.run, view.at)
+    except NotFound:
+        if view.at is None:
+            raise
+        return None

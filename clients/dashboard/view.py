@@ -1,5 +1,6 @@
 """What the page shows, as the address bar says it: `?run=…&step=…&state=…&q=…&at=…`. Knows the words of the URL, no component."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -12,7 +13,9 @@ from guessbook.proto.history_pb2 import (
     At,
     Change,
     ExampleState,
+    Insight,
     MapBox,
+    Run,
     RunStep,
 )
 
@@ -36,6 +39,8 @@ CHANGES: dict[str, "Change.ValueType"] = {
     "still_right": CHANGE_STILL_RIGHT,
 }
 
+LONGEST_NUMBER = 18  # digits
+
 
 @dataclass(frozen=True)
 class View:
@@ -46,9 +51,10 @@ class View:
     row: int | None = None  # where that example stood in the list when it was opened
     state: "ExampleState.ValueType | None" = None  # only these examples
     q: str = ""  # only examples with this text
-    category: str | None = None  # only those of this category; "" are those without one
+    category: str = ""  # only those of this category
     change: "Change.ValueType | None" = None  # only what this became of since the snapshot `vs`
     box: MapBox | None = None  # only this part of the data map
+    insight: str = ""  # only those that the insight of this name is about, see `insight_word`
     held_out: bool = False  # only examples that are never trained on
     sort: str = "index"
     step: int | None = None  # as of this snapshot; None: the newest one
@@ -69,9 +75,10 @@ class View:
             row=_number(given.get("row")),
             state=BY_WORD.get(given.get("state", "")),
             q=given.get("q", ""),
-            category=given.get("category"),
+            category=given.get("category", ""),
             change=CHANGES.get(given.get("change", "")),
             box=_box(given.get("box", "")),
+            insight=given.get("insight", ""),
             held_out=given.get("held_out") == "1",
             sort=sort if sort.removeprefix("-") in SORTS else "index",
             step=_number(given.get("step")),
@@ -80,9 +87,26 @@ class View:
         )
 
 
-def point(view: View, run: str) -> At | None:
-    """The point in the log that questions about the examples of `run` are asked of: the snapshot, else the position, else now."""
-    return at(view.at) if view.step is None else At(run_step=RunStep(run=run, step=view.step))
+def point(view: View, run: Run) -> At | None:
+    """The point in the log that questions about the examples of a run are asked of: the end of the snapshot that is shown, else the
+    position, else now. `run` is as of `view.at`."""
+    if view.step is None or (run.snapshots and view.step == run.snapshots[-1].step):
+        return at(view.at)
+    position = next((snapshot.position for snapshot in run.snapshots if snapshot.step == view.step), None)
+    if position is None and view.at is not None:
+        return at(view.at)  # that snapshot was not there yet
+    return at(position) if position else At(run_step=RunStep(run=run.id, step=view.step))
+
+
+def compared(view: View, steps: Sequence[int]) -> int | None:
+    """The snapshot that changes are counted from: the one asked for, else the one before the snapshot that is shown, if there is one.
+
+    `steps` are those of the run's snapshots, ascending.
+    """
+    earlier = [step for step in steps if view.step is None or step <= view.step][:-1]
+    if view.vs in earlier:
+        return view.vs
+    return earlier[-1] if earlier else None
 
 
 def at(position: int | None) -> At | None:
@@ -90,8 +114,14 @@ def at(position: int | None) -> At | None:
     return None if position is None else At(position=position)
 
 
+def insight_word(insight: Insight) -> str:
+    """How the URL names an insight: its kind, and where it happened, since there can be several of a kind."""
+    return f"{insight.kind}@{insight.step}" if insight.step else insight.kind
+
+
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() else None
+    """None for what no log holds, too."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER else None
 
 
 def _box(text: str) -> MapBox | None:

@@ -50,5 +50,10 @@ def export(selection: Selection, format: Format, target: str, *, force: bool = F
                 source = source.trained()
             return Written(len(source.texts), cartography.write(source, folder))
     with destination.file(target, force=force) as file:
-        source = selection.source()
-        return Written(len(source.texts), _FILES[format](source, file))
+        return write(selection, format, file)
+
+
+def write(selection: Selection, format: Format, file: BinaryIO) -> Written:
+    """Writes every observation of the selection to an open file. `format` is one that makes a file of them: csv, json, jsonl or parquet."""
+    source = selection.source()
+    return Written(len(source.texts), _FILES[format](source, file))

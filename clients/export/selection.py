@@ -7,7 +7,7 @@ from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import Rejected
 from guessbook.clients.export.source import Source, Texts
 from guessbook.clients.export.training_set import chosen, lines_of
-from guessbook.proto.history_pb2 import At, Example, ExampleState, ListExamplesResponse, Run
+from guessbook.proto.history_pb2 import At, Change, Example, ExampleState, ListExamplesResponse, MapBox, Run
 
 PAGE = 1000  # examples asked for at once: the most that the server gives; of long ones it gives fewer
 
@@ -20,6 +20,10 @@ class Filter:
     search: str = ""
     category: str = ""
     only_held_out: bool = False
+    indices: Sequence[int] = ()
+    box: MapBox | None = None
+    since_step: int | None = None
+    changes: Sequence["Change.ValueType"] = ()
 
 
 class Selection:
@@ -55,6 +59,10 @@ class Selection:
             return None
         steps = self._book.steps(self.run.id, self.at, after_step=step - 1, max_points=2)
         return next((rate for one, rate in zip(steps.step, steps.learning_rate, strict=True) if one == step), None)
+
+    def matching(self) -> int:
+        """The examples that have observations to export."""
+        return self._page(0, limit=1, tracked=True).matching
 
     def total(self) -> int:
         """The examples of the run, tracked or not, held out or not."""

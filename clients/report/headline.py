@@ -80,7 +80,7 @@ def _rights(snapshots: list[Snapshot]) -> str:
 
 def _forgotten(material: Material) -> str:
     lost = [example for example in material.examples if example.forgetting_events]
-    if not lost:
+    if not lost or material.part:
         return ""
     wrong = sum(1 for example in lost if not example.latest.correct)
     of = f" of {len(material.examples):,} looked at here" if material.sampled else ""

@@ -1,9 +1,9 @@
 """HTML and SVG as text. What isn't markup already is escaped here, and nowhere else. Knows no report."""
 
 import html
-import unicodedata
 
-_KEPT = {"\n", "\u200d", "\u200c"}  # line ends, and the joiners that scripts and emoji need
+from guessbook.clients.visible import visible
+
 _VOID = {"meta", "br", "hr"}
 
 Attribute = str | int | float | None
@@ -34,17 +34,6 @@ def join(*children: str | None) -> Markup:
 
 def text(content: str) -> Markup:
     return content if isinstance(content, Markup) else Markup(html.escape(visible(content)))
-
-
-def visible(content: str) -> str:
-    """Foreign text with its control characters spelled out: none hides, and none turns the direction of what follows."""
-    if content.isprintable():
-        return content
-    return "".join(character if _shown(character) else repr(character)[1:-1] for character in content)
-
-
-def _shown(character: str) -> bool:
-    return character.isprintable() or character in _KEPT or unicodedata.category(character) == "Zs"
 
 
 def _number(value: float) -> str:

@@ -50,8 +50,16 @@ def _top(material: Material, title: str) -> Markup:
         tag("p", f"Guessbook report · run {run.id} · as of {_time(material.status.recorded_at_us)}", class_="dim"),
         tag("h1", title),
         tag("p", " ".join(headline.story(material)), class_="lead"),
+        tag("p", _part(material), class_="warning") if material.part else None,
         *[tag("p", warning, class_="warning") for warning in warnings if warning],
         _in_short(material),
+    )
+
+
+def _part(material: Material) -> str:
+    return (
+        f"Of the examples, only these are told of below: {material.part}. "
+        "Loss, right guesses and states by snapshot, and the sentences on what stands out, are of the whole run."
     )
 
 
@@ -195,11 +203,17 @@ def _provenance(material: Material) -> Markup:
         ("snapshots", _snapshots(material)),
         ("log", f"{status.log_id or 'no id'}, as of position {status.position:,}"),
         ("made by", f"Guessbook {metadata.version('guessbook')}; the server is {status.server_version}"),
-        ("to make it again", f"guessbook report {run.id} --at {status.position}"),
+        ("to make it again", _again(material)),
     ]
     return _section(
         "Where this comes from", "provenance", _list(facts), tag("h3", "Configuration"), _list(_config(material))
     )
+
+
+def _again(material: Material) -> str:
+    if material.part:
+        return f"in the dashboard: Evolution, as of position {material.status.position:,}, with the same filters; Export, Report"
+    return f"guessbook report {material.run.id} --at {material.status.position}"
 
 
 def _snapshots(material: Material) -> str:
@@ -208,7 +222,8 @@ def _snapshots(material: Material) -> str:
         return "none"
     seconds = sum(snapshot.seconds for snapshot in found)
     steps = ", ".join(f"{snapshot.step:,}" for snapshot in found)
-    return f"{len(found)}, of {material.tracked:,} examples, at steps {steps}; {numbers.duration(seconds)} in all"
+    many = material.run.tracked if material.part else material.tracked
+    return f"{len(found)}, of {many:,} examples, at steps {steps}; {numbers.duration(seconds)} in all"
 
 
 def _config(material: Material) -> list[tuple[str, str]]:

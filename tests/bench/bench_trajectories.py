@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         server = ServerProcess(folder / "home")
         made = MadeRun(asked.examples)
-        result["log_mb"] = _write(server.home.log, made)
+        result["log_mb"] = write(server.home.log, made)
         result["fold_s"] = _fold(server.home.log)
         begin = time.perf_counter()
         with server:
@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _write(folder: Path, made: MadeRun) -> float:
+def write(folder: Path, made: MadeRun) -> float:
+    """Writes the log that a server starts on. MB that it takes on the disk."""
     log = Log(folder)
     try:
         for events in _batches(made.events()):

@@ -1,36 +1,27 @@
 """A server, a dashboard and a real browser, made anew for each test."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from e2e.browser import ARGUMENTS, executable
 from e2e.processes import Dashboard
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from server_process import ServerProcess
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # those that `make chromium` is content with
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-]
+expect.set_options(timeout=15_000)  # a busy machine is no failure
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Not for the whole session: while it lives it keeps an event loop, in which other tests could not run theirs."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not found:
-        missing = f"none of {', '.join(BROWSERS)} is on the PATH"
+    try:
+        found = executable()
+    except FileNotFoundError as missing:
         if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
+            raise
+        pytest.skip(str(missing))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield browser

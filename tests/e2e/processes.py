@@ -28,6 +28,10 @@ class Process:
             self.kill()
             raise AssertionError(f"{self._command} ended before it served")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def kill(self) -> None:
         """With SIGKILL: nothing is cleaned up."""
         self._process.kill()
@@ -37,8 +41,14 @@ class Process:
 
 
 class Dashboard(Process):
+    """After a `kill`, `start` serves at the same port again."""
+
     def __init__(self, home: Path, address: str) -> None:
         super().__init__("guessbook.clients.dashboard.app", "--home", str(home), "--address", address, "--port", "0")
+
+    def start(self) -> None:
+        super().start()
+        self._command[-1] = self.link.partition("/?")[0].rpartition(":")[2]
 
     @property
     def link(self) -> str:

@@ -51,7 +51,8 @@ class ScriptedTrainer:
 
     def take_up_again(self, step: int) -> None:
         """After a break that lost the job: leases it again and goes on after `step`."""
-        self.book.lease("scripted", self.producer.epoch)
+        lease = self.book.lease("scripted", self.producer.wait_welcome(DEADLINE_S))
+        self.job, self.run = lease.job.id, lease.run
         self._record(Event(subject=f"job/{self.job}", job_resumed=JobResumed(run=self.run, step=step)))
         self._flush()
 
@@ -71,8 +72,15 @@ class ScriptedTrainer:
             self._record(Event(subject=f"run/{self.run}", step_completed=completed))
         self._flush()
 
-    def snapshot(self, step: int, guesses: Sequence[str], correct: Sequence[bool], losses: Sequence[float]) -> None:
-        """One guess for each example, in the order of the file."""
+    def snapshot(
+        self,
+        step: int,
+        guesses: Sequence[str],
+        correct: Sequence[bool],
+        losses: Sequence[float],
+        probabilities: Sequence[float] = (),
+    ) -> None:
+        """One guess for each example, in the order of the file. `probabilities`: of the expected answers, else a half each."""
         many = len(guesses)
         started = SnapshotStarted(step=step, reason="schedule", examples=many)
         observed = ExamplesObserved(
@@ -83,7 +91,7 @@ class ScriptedTrainer:
             token_accuracy=[float(right) for right in correct],
             correct=correct,
             confidence=[0.5] * many,
-            expected_probability=[0.5] * many,
+            expected_probability=probabilities or [0.5] * many,
         )
         completed = SnapshotCompleted(
             step=step, examples=many, correct=sum(correct), mean_loss=sum(losses) / many, seconds=0.1

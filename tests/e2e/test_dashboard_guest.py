@@ -31,6 +31,7 @@ def shared_link(page: Page, dashboard: Dashboard, path: str) -> str:
 
 def test_a_guest_sees_and_can_not_steer(page: Page, dashboard: Dashboard, training: ScriptedTrainer) -> None:
     link = shared_link(page, dashboard, "/evolution")
+    page.context.clear_cookies()  # somebody else's browser
     page.goto(link)
     expect(page.get_by_role("banner")).to_contain_text("read-only")
     expect(page.locator(".ag-row")).to_contain_text("Rome")
@@ -47,10 +48,11 @@ def test_a_command_that_a_guest_sends_all_the_same_is_refused(
     link = shared_link(page, dashboard, "/")
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Snapshot")).to_be_visible()
+    page.context.clear_cookies()
     other = page.context.new_page()
     other.goto(link)
     other.close()
     # It may be hidden by now: whoever wants to can press it all the same.
-    page.get_by_role("button", name="Snapshot", include_hidden=True).evaluate("button => button.click()")
+    page.get_by_role("button", name="Snapshot", include_hidden=True).first.evaluate("button => button.click()")
     expect(page.locator("#outcome")).to_contain_text("Snapshot failed")
     assert not book.status().active.snapshot_pending

@@ -24,14 +24,14 @@ def ask(
     path: str = "/", method: str = "GET", kind: str = "http", gated: gate.Gate = GATE, **headers: str
 ) -> tuple[Any, dict[str, str]]:
     """What the gate answers, status (or the close code) and headers. `host` is right where it isn't given."""
-    given = {"host": HOST, **headers}
+    given = {"host": HOST, **({"content_length": "2"} if method == "POST" else {}), **headers}
     target, _, query = path.partition("?")
     scope: Scope = {
         "type": kind,
         "method": method,
         "path": target,
         "query_string": query.encode(),
-        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in given.items()],
     }
     sent: list[Message] = []
 
@@ -148,3 +148,15 @@ def test_cookies_of_other_programs_do_no_harm(other: str) -> None:
     assert ask(cookie=f"{other}; {COOKIE}")[0] == 200
     assert ask(cookie=f"{COOKIE}; {other}")[0] == 200
     assert ask(cookie=other)[0] == 401
+
+
+@pytest.mark.parametrize(("announced", "status"), [("2", 200), (str(10**9), 413), ("", 411), ("-1", 411)])
+def test_no_body_can_fill_the_memory(announced: str, status: int) -> None:
+    path = "/_dash-update-component"
+    assert ask(path, "POST", cookie=COOKIE, origin=HERE, content_length=announced)[0] == status
+
+
+def test_an_owner_who_opens_the_read_only_link_stays_the_owner() -> None:
+    assert "set-cookie" in ask("/?token=shared")[1]
+    assert "set-cookie" not in ask("/?token=shared", cookie=COOKIE)[1]
+    assert "secret" in ask("/?token=secret", cookie="guessbook_7431=shared")[1]["set-cookie"]

@@ -11,7 +11,10 @@ def test_everything_in_the_url_is_read() -> None:
     assert View.parse(search) == View("run-0002", 7, 3, EXAMPLE_STATE_NOT_LEARNED, "two words", sort="-loss", at=120)
 
 
-@pytest.mark.parametrize("search", ["", None, "?", "?example=x&state=odd&sort=odd&at=-3", "?at=0&example=%C2%B2"])
+@pytest.mark.parametrize(
+    "search",
+    ["", None, "?", "?example=x&state=odd&sort=odd&at=-3", "?at=0&example=%C2%B2", f"?at={10**30}&step={'9' * 5000}"],
+)
 def test_what_nobody_understands_takes_its_default(search: str | None) -> None:
     assert View.parse(search) == View()
 

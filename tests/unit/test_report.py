@@ -10,10 +10,11 @@ from folded_book import FoldedBook
 from made_runs import Told, book, plain_story, right, wrong
 
 from guessbook.clients.report import headline
-from guessbook.clients.report.markup import Markup, tag, visible
+from guessbook.clients.report.markup import Markup, tag
 from guessbook.clients.report.material import Material, gather
 from guessbook.clients.report.page import page
 from guessbook.clients.report.plot import Plot, round_ticks
+from guessbook.clients.visible import visible
 from guessbook.proto.history_pb2 import JOB_STATE_FAILED, Run
 
 STEPS = [0, 10, 20, 30]

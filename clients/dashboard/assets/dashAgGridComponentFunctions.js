@@ -29,22 +29,41 @@
 
   cells.StripCell = function (props) {
     if (!props.value) return loading();
-    return make(
-      "span",
-      { className: "strip" },
-      props.value.map((at) => make("i", { key: at.step, className: "state-mark " + at.word, title: "step " + at.step + ": " + at.label }))
-    );
+    const { marks, left_out } = props.value;
+    const strip = marks.map((at) => make("i", { key: at.step, className: "state-mark " + at.word, title: "step " + at.step + ": " + at.label }));
+    if (left_out) strip.splice(1, 0, make("span", { key: "left out", className: "left-out", title: left_out + " snapshots are left out here" }, "…"));
+    const said = marks.map((at) => "step " + at.step + " " + at.label).join(", ");
+    return make("span", { className: "strip", role: "img", "aria-label": said }, strip);
   };
 
   cells.LossCell = function (props) {
     if (!props.value) return loading();
-    const line = props.value.line;
+    const line = props.value.line.filter((loss) => loss !== null);
     const top = Math.max(...line, 0.001);
-    const points = line.map((loss, i) => ((i * 62) / Math.max(line.length - 1, 1) + 1).toFixed(1) + "," + (19 - (loss / top) * 17).toFixed(1));
+    const points = line.map((loss, i) => ((i * 42) / Math.max(line.length - 1, 1) + 1).toFixed(1) + "," + (19 - (loss / top) * 17).toFixed(1));
     const chart =
       line.length > 1
-        ? make("svg", { width: 64, height: 20, "aria-hidden": true }, make("polyline", { points: points.join(" "), className: "spark" }))
+        ? make("svg", { width: 44, height: 20, "aria-hidden": true }, make("polyline", { points: points.join(" "), className: "spark" }))
         : make("span", { className: "no-spark" });
     return make("span", { className: "loss-cell" }, chart, make("span", null, props.value.latest));
+  };
+
+  // The head of a column that the list can be in the order of. The order is in the address, which the grid doesn't know.
+  cells.SortHeader = function (props) {
+    const { set, same, read, changed } = window.guessbook;
+    const column = props.column.getColId();
+    const order = read(location.search)("sort");
+    const down = order === "-" + column;
+    const here = down || order === column;
+    const turn = () => {
+      const next = changed(location.search, { sort: here && !down ? "-" + column : column, row: null });
+      if (next !== same()) set("url", { search: next });
+    };
+    return make(
+      "button",
+      { className: "sort-head", onClick: turn, title: here ? (down ? "Largest first" : "Smallest first") + "; turn round" : "Order by " + props.displayName },
+      props.displayName,
+      here && make("span", { "aria-hidden": true }, down ? " ↓" : " ↑")
+    );
   };
 })();

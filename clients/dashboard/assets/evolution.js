@@ -1,67 +1,64 @@
-// The page Evolution: what is listed, and which example is open.
+// The page Evolution: what its parts are asked about, its cards, tabs and pickers. The list is in examples.js.
 (function () {
   "use strict";
-  const { set, same, pressed, read, changed, callbacks } = window.guessbook;
+  const { set, same, pressed, count, read, changed, callbacks } = window.guessbook;
 
-  let listed = "";
-  let opened = null;
-  let scroll = false;
-  // Pages are turned one at a time: a press waits until the page before it is here.
-  const presses = [];
-  let neighbours = null; // of the example that is shown
-  let heading = null; // the example that was turned to and is not here yet
+  // What filters the examples, in the words of the address; what `view.py` reads. The order and the open example are no part of it.
+  const ABOUT = ["state", "q", "category", "change", "box", "insight", "held_out"];
+  const MOMENT = ["step", "vs"];
 
-  function turn() {
-    if (heading !== null || !neighbours || !presses.length) return;
-    const to = neighbours[presses.shift()];
-    if (!to) return turn();
-    const next = changed(location.search, { example: to[0], row: to[1] < 0 ? null : to[1] });
-    if (next === same()) return turn();
-    heading = String(to[0]);
-    set("url", { search: next });
+  // The part of a query that says `names`, always in the same order.
+  function only(names, search) {
+    const given = read(search);
+    const query = new URLSearchParams();
+    for (const name of names) if (given(name) !== "") query.set(name, given(name));
+    return query.toString();
   }
 
-  // What a narrow list leaves out, the story has.
-  function fitColumns(api) {
-    const width = document.getElementById("examples").clientWidth;
-    api.setColumnsVisible(["expected"], width >= 860);
-    api.setColumnsVisible(["index"], width >= 700);
-    api.setColumnsVisible(["strip"], width >= 560);
+  const none = (names) => Object.fromEntries(names.map((name) => [name, null]));
+
+  const alike = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+  // Whether a part of the page was told just this before: then it need not be told again. A page that is opened anew was told nothing.
+  // Only for what is told with `set`: what a callback returns is dropped if it is called again before that is drawn.
+  let page = null;
+  let before = {};
+  function known(part, now) {
+    const here = document.getElementById("book");
+    if (here !== page) before = {};
+    page = here;
+    const text = JSON.stringify(now);
+    if (before[part] === text) return true;
+    before[part] = text;
+    return false;
   }
 
-  // A link to an example leads to its row, once, as soon as the row is there.
-  let linked = new URLSearchParams(location.search).get("row");
-  function showLinkedRow(api) {
-    if (linked === null || Number(linked) >= api.getDisplayedRowCount()) return;
-    api.ensureIndexVisible(Number(linked), "middle");
-    linked = null;
+  // Of some controls' values, {control: [part of the address, value]}, those that were just set, by hand or from the address. The others may
+  // be older than the address.
+  function justSet(controls) {
+    const names = window.dash_clientside.callback_context.triggered.map((each) => each.prop_id.split(".")[0]);
+    return Object.fromEntries(names.map((name) => controls[name]).filter((each) => each && each[1] !== undefined && each[1] !== null));
   }
+  window.guessbook.filters = { ABOUT, only, none, known, justSet };
+
+  function toggled(part, word, search) {
+    return changed(search, { [part]: read(search)(part) === word ? null : word, row: null });
+  }
+
+  const step = (number) => "Step " + count(number);
 
   callbacks({
-    gridReady: function () {
-      listed = "";
-      opened = null;
-      window.dash_ag_grid.getApiAsync("examples").then(function (api) {
-        fitColumns(api);
-        api.addEventListener("gridSizeChanged", () => fitColumns(api));
-        api.addEventListener("modelUpdated", () => showLinkedRow(api));
-      });
-      return same();
+    tellFiltered: function (search, touched, told) {
+      const given = read(search);
+      if (!touched || !touched.run) return same();
+      // Another run or another point is asked for already, and is on its way.
+      if (given("run") && given("run") !== touched.run) return same();
+      if (given("at") && Number(given("at")) !== touched.at) return same();
+      const asked = { ...touched, search: only([...ABOUT, ...MOMENT], search) };
+      return alike(asked, told) ? same() : asked;
     },
 
-    showView: function (search) {
-      const given = read(search);
-      set("search", { value: given("q") });
-      set("state-filter", { value: given("state") });
-      set("sort", { value: given("sort") });
-      const example = given("example");
-      window.guessbookLive.setExample(example === "" ? null : Number(example));
-      if (example !== heading) heading = null;
-      if (neighbours && String(neighbours.of) !== example) neighbours = null;
-      if (example === "") presses.length = 0;
-      scroll = example !== "" && !document.querySelector(".book.open");
-      return example === "" ? "book" : "book open";
-    },
+    // ---- cards, changes, categories ----
 
     pressStates: function (search, ids) {
       const state = read(search)("state");
@@ -69,73 +66,75 @@
     },
 
     filterByState: function (clicks, search) {
-      if (!pressed() || !clicks.some(Boolean)) return same();
-      const word = pressed().word;
-      return changed(search, { state: read(search)("state") === word ? null : word, row: null });
+      return pressed() && clicks.some(Boolean) ? toggled("state", pressed().word, search) : same();
     },
 
-    filter: function (q, state, sort, search) {
-      const given = read(search);
-      if ((q || "") === given("q") && (state || "") === given("state") && sort === given("sort")) return same();
-      return changed(search, { q, state, sort, row: null });
+    pressChanges: function (search, ids) {
+      const change = read(search)("change");
+      return ids.map((id) => String(id.word === change));
     },
 
-    refreshRows: function (search, touched) {
-      if (!touched) return same();
+    filterByChange: function (clicks, search) {
+      return pressed() && clicks.some(Boolean) ? toggled("change", pressed().word, search) : same();
+    },
+
+    filterByCategory: function (clicks, names, search) {
+      return pressed() && clicks.some(Boolean) ? toggled("category", names[0][pressed().place], search) : same();
+    },
+
+    pickTab: function (tab, search) {
+      return changed(search, { tab: tab === "categories" ? null : tab });
+    },
+
+    // ---- run and snapshots ----
+
+    pickRun: function (run, shown, search) {
+      if (!run || !shown || run === shown.run) return same();
+      return changed(search, { ...none([...ABOUT, ...MOMENT]), run, example: null, row: null, category: null });
+    },
+
+    pickSnapshot: function (picked, vs, search) {
       const given = read(search);
-      const news = pressed() === "snapshots-touched";
-      const list = [touched.run, touched.at, given("state"), given("q"), given("sort")].join("\n");
-      const other = list !== listed;
-      const turned = given("example") !== opened;
-      listed = list;
-      opened = given("example");
-      window.dash_ag_grid.getApiAsync("examples").then(function (api) {
-        // Refreshed rows stay until the new ones are here; an empty list has none to refresh.
-        if (other || (news && !api.getDisplayedRowCount())) api.purgeInfiniteCache();
-        else if (news) api.refreshInfiniteCache();
-        if (!turned) return;
-        const row = given("row");
-        if (row !== "" && Number(row) < api.getDisplayedRowCount()) api.ensureIndexVisible(Number(row));
-        api.redrawRows();
+      const wanted = justSet({ "step-pick": ["step", picked], "vs-pick": ["vs", vs] });
+      if (Object.entries(wanted).every(([part, value]) => value === given(part))) return same();
+      const next = { step: given("step"), vs: given("vs"), ...wanted };
+      if (next.step !== "" && Number(next.vs) >= Number(next.step)) next.vs = null;
+      return changed(search, { ...next, row: null });
+    },
+
+    showSnapshots: function (steps, search) {
+      if (!steps) return [same(), same()];
+      const given = read(search);
+      const newest = steps[steps.length - 1];
+      const shown = given("step") === "" ? newest : Number(given("step"));
+      const before = steps.filter((each) => each < shown);
+      const last = before[before.length - 1];
+      const choice = (number) => ({ value: String(number), label: step(number) });
+      // What is shown where the address names none, and how it is called if the address names it all the same.
+      const unnamed = (part, number, label) => ({ value: given(part) === String(number) ? given(part) : "", label });
+      setTimeout(function () {
+        const values = { "step-pick": given("step"), "vs-pick": before.includes(Number(given("vs"))) ? given("vs") : "" };
+        for (const [pick, value] of Object.entries(values)) if (!known(pick, [value, steps])) set(pick, { value });
       });
-      return same();
+      return [
+        [unnamed("step", newest, steps.length ? step(newest) + " (newest)" : "No snapshot yet"), ...steps.slice(0, -1).reverse().map(choice)],
+        [unnamed("vs", last, before.length ? step(last) + " (before)" : "Nothing before it"), ...before.slice(0, -1).reverse().map(choice)],
+      ];
     },
 
-    // ---- one example ----
-
-    openExample: function (cell, search) {
-      if (!cell || cell.rowId === undefined) return same();
-      return changed(search, { example: cell.rowId, row: cell.rowIndex });
+    // A click on the newest snapshot goes back to it, and to those that come after it.
+    pickOnChart: function (point, search) {
+      if (!point || point.step === undefined) return same();
+      const steps = window.guessbook.steps || [];
+      const newest = steps[steps.length - 1] === point.step;
+      return changed(search, { step: newest ? null : point.step, vs: null, row: null });
     },
 
-    turnPage: function (previous, next, close, search) {
-      const button = pressed();
-      if (!button || !(previous || next || close)) return same();
-      if (button === "close") return changed(search, { example: null, row: null });
-      presses.push(button);
-      turn();
-      return same();
+    markOnChart: function (search, data, lines) {
+      window.guessbook.steps = (data || []).map((each) => each.step);
+      const shown = read(search)("step");
+      const mark = shown === "" ? [] : [{ x: Number(shown), color: "var(--text)", label: "", strokeDasharray: "3 3" }];
+      return alike(mark, lines || []) ? same() : mark;
     },
-
-    showNeighbours: function (known) {
-      // Once a story was opened: the list and the story side by side fill the window.
-      if (scroll && known) document.getElementById("book").scrollIntoView({ block: "start" });
-      if (known) scroll = false;
-      neighbours = known;
-      if (!known || String(known.of) === heading) heading = null;
-      setTimeout(turn);
-      return [!(known && known.previous), !(known && known.next)];
-    },
-  });
-
-  document.addEventListener("keydown", function (event) {
-    const typing = event.target.closest && event.target.closest("input, textarea, select, [role=dialog], [contenteditable]");
-    const id = { j: "next", k: "previous", Escape: "close" }[event.key];
-    if (!id || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (!document.querySelector(".book.open")) return;
-    event.preventDefault();
-    if (id === "close") return document.getElementById(id).click();
-    presses.push(id);
-    turn();
   });
 })();

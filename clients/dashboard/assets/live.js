@@ -17,6 +17,7 @@
   let lastNews = 0;
   let goneSince = 0;
   let lastLive = 0;
+  let missed = false; // something was touched while nobody looked
   const due = {};
   const asked = {};
 
@@ -40,6 +41,8 @@
     // The past does not change.
     if (shown.at !== null || !topics.length) return;
     lastNews = Date.now();
+    // A tab that nobody looks at asks nothing; it catches up when it is seen again.
+    if (document.hidden) return void (missed = true);
     mark("events");
     for (const topic of topics) {
       if (topic === "*") markAll();
@@ -108,6 +111,11 @@
       window.guessbookLive.started = true;
       connect();
       setInterval(showLine, 1000);
+      document.addEventListener("visibilitychange", function () {
+        if (document.hidden || !missed) return;
+        missed = false;
+        markAll();
+      });
     },
     // The page is about this run at this point; all parts that depend on it ask again.
     show: function (run, at) {

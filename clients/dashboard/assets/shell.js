@@ -1,4 +1,4 @@
-// The frame around every page: which run it is about, the links between the pages, the way back from the past.
+// The frame around every page: which run it is about, the links between the pages.
 (function () {
   "use strict";
   const { same, count, read, changed, callbacks } = window.guessbook;
@@ -46,29 +46,6 @@
       const query = kept.toString() ? "?" + kept.toString() : "";
       const here = path === "/example" ? "/evolution" : path;
       return [ids.map((id) => id.path + query), ids.map((id) => (id.path === here ? "page-link here" : "page-link"))];
-    },
-
-    showPast: function (run) {
-      if (!run) return [same(), same()];
-      const past = run.at !== null;
-      return [
-        past ? "past-bar shown" : "past-bar",
-        past ? "As of position " + count(run.at) + (run.run ? ", step " + count(run.step) : "") + ". Nothing here is newer, and commands are off." : "",
-      ];
-    },
-
-    copyLink: function (clicks, link) {
-      if (!clicks) return same();
-      document.getElementById("share-link").select();
-      const done = (word) => window.guessbook.set("share-copied", { children: word });
-      // Outside https and loopback a browser lets no page write to the clipboard.
-      if (!navigator.clipboard) return "Press Ctrl+C to copy";
-      navigator.clipboard.writeText(link).then(() => done("Copied"), () => done("Press Ctrl+C to copy"));
-      return same();
-    },
-
-    toLive: function (clicks, search) {
-      return clicks ? changed(search, { at: null, row: null }) : same();
     },
   });
 })();

@@ -2,17 +2,20 @@
 from the server as they are scrolled to."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import isnan
 from typing import Any
 
 import dash_ag_grid as dag
-import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
 
 from guessbook.clients.dashboard import numbers, problem
 from guessbook.clients.dashboard.browser import in_browser
+from guessbook.clients.dashboard.evolution import filters
 from guessbook.clients.dashboard.queries import Queries
-from guessbook.clients.dashboard.states import SHOWN, shown
+from guessbook.clients.dashboard.states import shown
 from guessbook.clients.dashboard.view import View
 from guessbook.clients.errors import GuessbookError
 from guessbook.proto.history_pb2 import Example
@@ -23,56 +26,48 @@ LONGEST_STRIP = 16  # snapshots in a row: the first, and the latest of the other
 NO_ROWS: dict[str, Any] = {"rowData": [], "rowCount": 0}
 
 COLUMNS: list[dict[str, Any]] = [
-    {"field": "index", "headerName": "#", "width": 62, "cellClass": "index"},
-    {"field": "state", "headerName": "State", "width": 124, "cellRenderer": "StateCell"},
-    {"field": "prompt", "headerName": "Prompt", "flex": 5, "minWidth": 150, "cellRenderer": "TextCell"},
-    {"field": "expected", "headerName": "Expected", "flex": 4, "minWidth": 130, "cellRenderer": "TextCell"},
-    {"field": "guess", "headerName": "Latest guess", "flex": 4, "minWidth": 150, "cellRenderer": "GuessCell"},
-    {"field": "strip", "headerName": "Snapshots", "width": 140, "cellRenderer": "StripCell"},
-    {"field": "loss", "headerName": "Loss", "width": 132, "cellRenderer": "LossCell"},
+    {"field": "index", "headerName": "#", "width": 74, "cellClass": "index", "headerComponent": "SortHeader"},
+    {
+        "field": "state",
+        "headerName": "State",
+        "width": 124,
+        "cellRenderer": "StateCell",
+        "headerComponent": "SortHeader",
+    },
+    {"field": "prompt", "headerName": "Prompt", "flex": 6, "minWidth": 200, "cellRenderer": "TextCell"},
+    {"field": "expected", "headerName": "Expected", "flex": 3, "minWidth": 130, "cellRenderer": "TextCell"},
+    {"field": "guess", "headerName": "Latest guess", "flex": 3, "minWidth": 150, "cellRenderer": "GuessCell"},
+    {"field": "category", "headerName": "Category", "width": 118, "cellRenderer": "TextCell", "hide": True},
+    {"field": "strip", "headerName": "Snapshots", "width": 150, "cellRenderer": "StripCell"},
+    {"field": "loss", "headerName": "Loss", "width": 112, "cellRenderer": "LossCell", "headerComponent": "SortHeader"},
+    # What the list is in the order of, where no other column tells.
+    *(
+        {"field": field, "headerName": name, "width": 112, "hide": True, "headerComponent": "SortHeader"}
+        for field, name in (
+            ("change", "Loss changed"),
+            ("learned", "Learned at"),
+            ("presentations", "Times trained"),
+            ("regressed", "Regressed at"),
+            ("forgetting", "Forgotten"),
+            ("confidence", "Confidence"),
+            ("variability", "Variability"),
+        )
+    ),
 ]
-
-SORTS = (
-    ("index", "In file order"),
-    ("-loss", "Highest loss first"),
-    ("loss", "Lowest loss first"),
-    ("learned", "Learned first"),
-    ("change", "Changed most"),
-    ("state", "By state"),
-)
 
 
 def layout() -> Component:
-    return html.Div(className="card examples", children=[_tools(), _grid(), dcc.Store(id="filtered")])
-
-
-def _tools() -> Component:
-    states = [{"value": "", "label": "All states"}, *({"value": each.word, "label": each.label} for each in SHOWN)]
     return html.Div(
-        className="card-head tools",
+        className="card examples",
         children=[
-            html.H2("Examples"),
-            dmc.TextInput(
-                id="search",
-                placeholder="Search prompts, answers and guesses",
-                leftSection=html.Span(className="icon icon-search"),
-                size="xs",
-                className="search",
-                debounce=250,
-                **{"aria-label": "Search prompts, answers and guesses"},
-            ),
-            _choice("state-filter", "State", states, "", 130),
-            _choice("sort", "Order", [{"value": value, "label": label} for value, label in SORTS], "index", 160),
-            html.Span(id="matching", className="dim matching", role="status"),
+            filters.tools(),
+            filters.chips(),
+            _grid(),
+            dcc.Store(id="refreshed"),
+            dcc.Store(id="answered"),
+            dcc.Store(id="checked"),
         ],
     )
-
-
-def _choice(name: str, label: str, data: list[dict[str, str]], value: str, width: int) -> Component:
-    choice: Component = dmc.Select(
-        id=name, data=data, value=value, allowDeselect=False, size="xs", w=width, **{"aria-label": label}
-    )
-    return choice
 
 
 def _grid() -> Component:
@@ -92,11 +87,10 @@ def _grid() -> Component:
             "maxConcurrentDatasourceRequests": 1,
             "blockLoadDebounceMillis": 40,
             "animateRows": False,
-            "suppressCellFocus": True,
             "rowHeight": 38,
             "headerHeight": 36,
             "rowClassRules": {"open-row": {"function": "isOpen(params)"}},
-            "localeText": {"noRowsToShow": "No example matches"},
+            "localeText": {"noRowsToShow": "No example matches. Take a filter away to see more."},
         },
     )
     return grid
@@ -104,40 +98,49 @@ def _grid() -> Component:
 
 def register(app: Dash, queries: Queries) -> None:
     async def rows(
-        request: dict[str, Any] | None, run: dict[str, Any] | None, search: str
-    ) -> tuple[dict[str, Any], str]:
-        if not request or not run or not run["run"]:
-            return NO_ROWS, ""
-        return await block(queries, run["run"], View.parse(search), request["startRow"], request["endRow"])
+        request: dict[str, Any] | None, asked: dict[str, Any] | None, search: str
+    ) -> tuple[dict[str, Any], int, str]:
+        if not request:
+            raise PreventUpdate
+        if not asked or not asked["run"]:
+            # The grid asks nothing more until it has an answer; as soon as it is known what to list, it asks again.
+            return NO_ROWS, 0, ""
+        view = replace(View.parse(search), at=asked["at"])
+        return await block(queries, asked["run"], view, request["startRow"], request["endRow"])
 
     app.callback(
         Output("examples", "getRowsResponse"),
+        Output("answered", "data"),
         Output("matching", "children"),
         Input("examples", "getRowsRequest"),
-        State("run-shown", "data"),
+        State("filtered", "data"),
         State("url", "search"),
     )(rows)
-
-    url, search = Output("url", "search", allow_duplicate=True), State("url", "search")
-    filters = (Input("search", "value"), Input("state-filter", "value"), Input("sort", "value"))
-    in_browser(app, "filter", url, *filters, search)
-    # It also writes the filters' values. Declared as outputs, they would close a circle with the callback above.
+    in_browser(app, "checkRows", Output("checked", "data"), Input("answered", "data"))
+    # It also writes the filters' values. Declared as outputs, they would close a circle with the callbacks that read them.
     in_browser(app, "showView", Output("book", "className"), Input("url", "search"), at_start=True)
-    touched = Input("snapshots-touched", "data")
     in_browser(app, "gridReady", Output("examples", "className"), Input("examples", "id"), at_start=True)
-    in_browser(app, "refreshRows", Output("filtered", "data"), Input("url", "search"), touched)
+    in_browser(
+        app,
+        "refreshRows",
+        Output("refreshed", "data"),
+        Input("url", "search"),
+        Input("filtered", "data"),
+        Input("category-filter", "style"),
+        at_start=True,
+    )
+    url, search = Output("url", "search", allow_duplicate=True), State("url", "search")
     in_browser(app, "openExample", url, Input("examples", "cellClicked"), search)
 
 
-async def block(queries: Queries, run: str, view: View, first: int, end: int) -> tuple[dict[str, Any], str]:
-    """The rows from `first` to before `end` for the grid, and how many match."""
+async def block(queries: Queries, run: str, view: View, first: int, end: int) -> tuple[dict[str, Any], int, str]:
+    """The rows from `first` to before `end` for the grid, how many match, and that as a sentence."""
     try:
         page = await queries.examples(run, view, first, end - first)
     except GuessbookError as error:
-        # The grid asks nothing more until it has an answer.
-        return NO_ROWS, problem.told(error)
+        return NO_ROWS, 0, problem.told(error)
     row_data = [row(example, page.snapshot_steps) for example in page.examples]
-    return {"rowData": row_data, "rowCount": page.matching}, matching(page.matching, page.total)
+    return {"rowData": row_data, "rowCount": page.matching}, page.matching, matching(page.matching, page.total)
 
 
 def matching(many: int, total: int) -> str:
@@ -149,25 +152,44 @@ def matching(many: int, total: int) -> str:
 
 
 def row(example: Example, snapshot_steps: Sequence[int]) -> dict[str, Any]:
-    """One row of the grid. The strip has one state a snapshot, oldest first."""
+    """One row of the grid. The strip has one state a snapshot, oldest first; `left_out`: so many behind its first."""
     strip = [
         {"step": step, "word": shown(state).word, "label": shown(state).label}
         for step, state in zip(snapshot_steps, example.strip, strict=False)
     ]
+    left_out = max(len(strip) - LONGEST_STRIP, 0)
     state = shown(example.state)
+    seen = example.HasField("latest")
     return {
         "index": example.index,
         "state": {"word": state.word, "label": state.label},
         "prompt": cut(example.prompt),
         "expected": cut(example.expected),
-        "guess": {"text": cut(example.latest.guess), "correct": example.latest.correct}
-        if example.HasField("latest")
-        else None,
-        "strip": strip if len(strip) <= LONGEST_STRIP else [strip[0], *strip[1 - LONGEST_STRIP :]],
+        "guess": {"text": cut(example.latest.guess), "correct": example.latest.correct} if seen else None,
+        "category": cut(example.category),
+        "strip": {"marks": strip[:1] + strip[1 + left_out :], "left_out": left_out},
         "loss": {
-            "latest": numbers.loss(example.latest.loss) if example.HasField("latest") else "",
-            "line": [round(loss, 3) for loss in example.losses],
+            "latest": numbers.loss(example.latest.loss) if seen else "",
+            "line": [None if isnan(loss) else round(loss, 3) for loss in example.losses],
         },
+        **measures(example),
+    }
+
+
+def measures(example: Example) -> dict[str, str]:
+    """What the list can be in the order of, as a cell says it; "–" where there is nothing to say."""
+    losses = [loss for loss in example.losses if not isnan(loss)]
+    change = losses[-1] - losses[0] if losses else 0.0
+    return {
+        "change": f"{'+' if change > 0 else numbers.MINUS if change < 0 else '±'}{abs(change):.2f}" if losses else "–",
+        "learned": f"step {numbers.count(example.learned_step)}" if example.HasField("learned_step") else "–",
+        "regressed": f"step {numbers.count(example.regressed_step)}" if example.HasField("regressed_step") else "–",
+        "presentations": numbers.count(example.presentations_to_learn)
+        if example.HasField("presentations_to_learn")
+        else "–",
+        "forgetting": f"{numbers.count(example.forgetting_events)} ×" if example.forgetting_events else "–",
+        "confidence": f"{example.map_confidence:.2f}",
+        "variability": f"{example.map_variability:.2f}",
     }
 
 

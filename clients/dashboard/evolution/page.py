@@ -1,25 +1,125 @@
 """Evolution: how the answers to all examples change, and each of them."""
 
-from dash import Dash, html
-from dash.development.base_component import Component
+from dataclasses import replace
+from typing import Any
 
-from guessbook.clients.dashboard.evolution import cards, examples
+import dash_mantine_components as dmc
+from dash import ALL, Dash, Input, Output, State, dcc, html
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from guessbook.clients.dashboard.browser import in_browser
+from guessbook.clients.dashboard.evolution import (
+    cards,
+    categories,
+    changed,
+    data_map,
+    examples,
+    export_menu,
+    filters,
+    insights,
+    pickers,
+    saved,
+)
 from guessbook.clients.dashboard.example import story
 from guessbook.clients.dashboard.queries import Queries
+from guessbook.clients.dashboard.view import View
+
+# What else there is to see of the examples that are listed: the tab's word in the URL, its label, and what is in it.
+TABS = (
+    ("categories", "By category", categories.layout),
+    (data_map.WORD, "Data map", data_map.layout),
+    (insights.WORD, "Insights", insights.layout),
+)
 
 
 def layout() -> Component:
     return html.Div(
         className="page-evolution",
         children=[
-            html.H1("Evolution"),
+            html.Div(
+                className="page-head",
+                children=[html.H1("Evolution"), pickers.layout(), changed.layout(), export_menu.layout()],
+            ),
+            # What is asked for: {run, at, position, search}. Set when the run, the point in time, a filter or what is known changes; not by
+            # the order of the list, nor by an example that is opened.
+            dcc.Store(id="filtered"),
+            _nothing(),
             cards.state_cards(),
-            cards.states_card(),
+            html.Div(className="overview", children=[cards.states_card(), _tabs()]),
             html.Section(id="book", className="book", children=[examples.layout(), story.layout()]),
         ],
     )
 
 
+def _tabs() -> Component:
+    """A part asks for its data with Input("filtered", "data") and, where that costs something, Input("tab", "value"). Not with
+    Input("url", "search"): that changes with the order and with each example that is opened, and a browser asks six things at a time."""
+    tabs: Component = dmc.Tabs(
+        id="tab",
+        className="card tabs",
+        value=TABS[0][0],
+        keepMounted=True,
+        children=[
+            dmc.TabsList([dmc.TabsTab(label, value=word) for word, label, _ in TABS]),
+            *(dmc.TabsPanel(content(), value=word) for word, _, content in TABS),
+        ],
+    )
+    return tabs
+
+
+def _nothing() -> Component:
+    return html.Div(
+        className="empty",
+        children=[
+            html.Span(className="icon big icon-evolution"),
+            html.H2("No run yet"),
+            html.P("As soon as a job is trained, the guesses for its examples show here. Queue a dataset with:"),
+            html.Pre("guessbook submit examples.jsonl"),
+        ],
+    )
+
+
 def register(app: Dash, queries: Queries) -> None:
-    cards.register(app, queries)
-    examples.register(app, queries)
+    async def spread(asked: dict[str, Any] | None) -> tuple[Any, ...]:
+        if not asked or not asked["run"]:
+            raise PreventUpdate
+        view = replace(View.parse(asked["search"]), at=asked["at"])
+        # What a part filters by is left out of what it counts. Without filters all three are one question.
+        of_states, of_categories, of_changes = [
+            await queries.summary(
+                asked["run"], replace(view, **without), asked["position"], categories=categories.SHOWN
+            )
+            for without in ({"state": None}, {"state": None, "category": ""}, {"change": None})
+        ]
+        return (
+            cards.state_numbers(of_states),
+            *categories.bars(of_categories, view.category),
+            *changed.counted(of_changes),
+        )
+
+    app.callback(
+        Output({"type": "state-numbers", "word": ALL}, "children"),
+        *categories.OUTPUTS,
+        *changed.OUTPUTS,
+        Input("filtered", "data"),
+    )(spread)
+    in_browser(
+        app,
+        "tellFiltered",
+        Output("filtered", "data"),
+        Input("url", "search"),
+        Input("snapshots-touched", "data"),
+        State("filtered", "data"),
+        at_start=True,
+    )
+    in_browser(
+        app,
+        "pickTab",
+        Output("url", "search", allow_duplicate=True),
+        Input("tab", "value"),
+        State("url", "search"),
+    )
+    for part in (pickers, cards, categories, changed, filters, saved, examples, data_map, insights):
+        part.register(app, queries)
+    export_menu.register(app)

@@ -8,7 +8,7 @@ from guessbook.clients.dashboard.queries import Queries
 
 
 def layout() -> Component:
-    return html.Div(className="page-example", children=[html.H1("Example"), story.layout()])
+    return html.Div(className="page-example", children=story.layout(alone=True))
 
 
 def register(app: Dash, queries: Queries) -> None:

@@ -1,0 +1,38 @@
+// The links of the export menu: the run, the point in time and the filters of the page.
+(function () {
+  "use strict";
+  const { callbacks } = window.guessbook;
+
+  callbacks({
+    exportLinks: function (filtered, matching, ids) {
+      const query = new URLSearchParams(filtered ? filtered.search : "");
+      if (filtered && filtered.run) query.set("run", filtered.run);
+      return [
+        ids.map(function (id) {
+          const asked = new URLSearchParams(query);
+          asked.set("format", id.format);
+          return "/export?" + asked.toString();
+        }),
+        matching ? "Export " + matching : "Export",
+      ];
+    },
+  });
+
+  // It closes as menus do.
+  const menu = () => document.querySelector(".export-menu[open]");
+  document.addEventListener("click", function (event) {
+    const open = menu();
+    if (open && (!open.contains(event.target) || event.target.closest("a"))) open.open = false;
+  });
+  document.addEventListener(
+    "keydown",
+    function (event) {
+      const open = menu();
+      if (event.key !== "Escape" || !open) return;
+      event.preventDefault();
+      open.open = false;
+      open.querySelector("summary").focus();
+    },
+    true
+  );
+})();
