@@ -8,6 +8,8 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -34,6 +36,9 @@ MEDIA = {
     Format.PARQUET: "application/vnd.apache.parquet",
 }
 PIECE = 64 * 1024
+AT_ONCE = 2  # exports; one whose reader has stopped reading holds its place and its thread
+
+_threads = ThreadPoolExecutor(AT_ONCE, "export")  # of their own: everything else on the pages needs the others
 
 
 @dataclass(frozen=True)
@@ -48,21 +53,30 @@ class Wanted:
 
 def route(server: FastAPI, queries: Queries) -> None:
     """Answers `/export?format=csv&<the query of the page>`. Every role may ask, as it may read all of it."""
+    places = asyncio.Semaphore(AT_ONCE)
 
     async def export(request: Request) -> Response:
         format = request.query_params.get("format", "")
         if format != REPORT and format not in [known.value for known in MEDIA]:
             known = ", ".join([*(known.value for known in MEDIA), REPORT])
             return PlainTextResponse(f"There is no format {format!r}. There are: {known}.\n", 400)
+        if places.locked():
+            return PlainTextResponse(
+                f"{AT_ONCE} exports are under way. Wait until one is done.\n", 429, {"retry-after": "10"}
+            )
         view = View.parse(request.url.query)
         book = queries.blocking_book()
         try:
             wanted = await _wanted(queries, view)
-            answer = _report if format == REPORT else _observations
-            return await answer(book, wanted, format)
-        except GuessbookError as error:
+            if format == REPORT:
+                async with places:
+                    return await _report(book, wanted)
+            return await _observations(book, wanted, Format(format), places)
+        except BaseException as error:
             await asyncio.to_thread(book.close)
-            return PlainTextResponse(f"Nothing was exported. {problem.told(error)}\n", 409)
+            if isinstance(error, GuessbookError):
+                return PlainTextResponse(f"Nothing was exported. {problem.told(error)}\n", 409)
+            raise
 
     server.add_api_route("/export", export, methods=["GET"])
 
@@ -94,7 +108,7 @@ def words(view: View) -> str:
     return ", ".join(part for part in parts if part)
 
 
-async def _report(book: Guessbook, wanted: Wanted, _format: str) -> Response:
+async def _report(book: Guessbook, wanted: Wanted) -> Response:
     def made() -> tuple[str, bytes]:
         with book:
             selection = Selection(book, wanted.run, wanted.at, wanted.filter)
@@ -105,8 +119,7 @@ async def _report(book: Guessbook, wanted: Wanted, _format: str) -> Response:
     return Response(content, media_type="text/html; charset=utf-8", headers=_named(file_name))
 
 
-async def _observations(book: Guessbook, wanted: Wanted, format: str) -> Response:
-    kind = Format(format)
+async def _observations(book: Guessbook, wanted: Wanted, kind: Format, places: asyncio.Semaphore) -> Response:
     selection = await asyncio.to_thread(Selection, book, wanted.run, wanted.at, wanted.filter)
     file_name = await asyncio.to_thread(name, selection, kind.value)
 
@@ -116,7 +129,7 @@ async def _observations(book: Guessbook, wanted: Wanted, format: str) -> Respons
 
     # "identity": to compress it on its way would cost more than the way, and hold up the pages meanwhile.
     headers = {**_named(file_name), "content-encoding": "identity"}
-    return StreamingResponse(pieces(written), media_type=MEDIA[kind], headers=headers)
+    return StreamingResponse(pieces(written, places), media_type=MEDIA[kind], headers=headers)
 
 
 def name(selection: Selection, ending: str) -> str:
@@ -131,11 +144,18 @@ def _named(file_name: str) -> dict[str, str]:
     return {"content-disposition": f'attachment; filename="{file_name}"'}
 
 
-async def pieces(written: Callable[[BinaryIO], None]) -> AsyncGenerator[bytes]:
-    """What a blocking function writes to a file, while it writes it. It waits for its reader; who stops reading ends it with a BrokenPipeError.
+async def pieces(written: Callable[[BinaryIO], None], places: asyncio.Semaphore) -> AsyncGenerator[bytes]:
+    """What a blocking function writes to a file, while it writes it, in one of the places. It waits for its reader; who goes away ends it with a
+    BrokenPipeError.
 
     Raises what the function raises, after what it wrote before.
     """
+    async with places, aclosing(_piped(written)) as piped:
+        async for piece in piped:
+            yield piece
+
+
+async def _piped(written: Callable[[BinaryIO], None]) -> AsyncGenerator[bytes]:
     read_end, write_end = os.pipe()
 
     def writing() -> None:
@@ -147,7 +167,7 @@ async def pieces(written: Callable[[BinaryIO], None]) -> AsyncGenerator[bytes]:
     transport, _ = await loop.connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb", buffering=0)
     )
-    task = asyncio.create_task(asyncio.to_thread(writing))
+    task = loop.run_in_executor(_threads, writing)
     # Where nobody reads on, nobody asks how it ended either.
     task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
     try:

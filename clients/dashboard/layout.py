@@ -70,8 +70,9 @@ def layout() -> Component:
 
 def _stores() -> list[Component]:
     """`live` is what the socket brings. A topic's store holds {run, at, position} and is set again when the topic is touched, so that a
-    part of a page asks the server only when what it shows has changed. `run-shown`: the page is about another run, or another point in time."""
-    names = ("live", "run", "run-shown", *(f"{topic}-touched" for topic in TOPICS))
+    part of a page asks the server only when what it shows has changed. `run-shown`: the page is about another run, or another point in time.
+    `place`: what the URL says of run and point in time alone, so that whoever needs no more is not asked again for each filter."""
+    names = ("live", "place", "run", "run-shown", *(f"{topic}-touched" for topic in TOPICS))
     return [dcc.Store(id=name) for name in names]
 
 

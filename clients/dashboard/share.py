@@ -29,6 +29,7 @@ def dialog() -> Component:
     told: Component = dmc.Modal(
         id="share-dialog",
         centered=True,
+        closeButtonProps={"aria-label": "Close"},
         opened=False,
         title=html.Strong("Read-only link to this view"),
         children=[
@@ -69,7 +70,7 @@ def register(app: Dash, guest_token: str) -> None:
     )(link)
     in_browser(
         app,
-        "copyLink",
+        "copyShared",
         Output("share-copied", "children", allow_duplicate=True),
         Input("share-copy", "n_clicks"),
         State("share-link", "value"),

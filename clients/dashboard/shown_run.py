@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dash import Dash, Input, Output
+from dash import Dash, Input, Output, State
 
 from guessbook.clients.dashboard import summary
 from guessbook.clients.dashboard.browser import in_browser
@@ -13,8 +13,8 @@ from guessbook.proto.history_pb2 import Run
 
 
 def register(app: Dash, queries: Queries) -> None:
-    async def current(search: str, *_touched: Any) -> tuple[dict[str, Any], None]:
-        view = View.parse(search)
+    async def current(place: str | None, *_touched: Any) -> tuple[dict[str, Any], None]:
+        view = View.parse(place)
         status = await queries.status(view.at)
         run = await _run(queries, view) if view.run else status.run if status.HasField("run") else None
         jobs = (await queries.jobs(view.at)).jobs
@@ -23,11 +23,13 @@ def register(app: Dash, queries: Queries) -> None:
     app.callback(
         Output("run", "data"),
         Output("problem", "children"),
-        Input("url", "search"),
+        Input("place", "data"),
         Input("jobs-touched", "data"),
         Input("steps-touched", "data"),
         Input("snapshots-touched", "data"),
     )(current)
+    place = Output("place", "data")
+    in_browser(app, "keepPlace", place, Input("url", "search"), State("place", "data"), at_start=True)
     in_browser(app, "showRun", Output("page", "className"), Output("crumb", "children"), Input("run", "data"))
     in_browser(
         app,

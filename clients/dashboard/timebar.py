@@ -49,8 +49,8 @@ def register(app: Dash, queries: Queries) -> None:
     async def axis(*_touched: Any) -> tuple[dict[str, Any], list[Component]]:
         return drawn(await _axis(queries))
 
-    async def point(search: str, known: dict[str, int] | None) -> dict[str, int] | None:
-        at = View.parse(search).at
+    async def point(place: str | None, known: dict[str, int] | None) -> dict[str, int] | None:
+        at = View.parse(place).at
         if at == (known["at"] if known else None):
             raise PreventUpdate
         return None if at is None else {"at": at, "time_us": (await queries.status(at)).recorded_at_us}
@@ -61,7 +61,7 @@ def register(app: Dash, queries: Queries) -> None:
         Input("versions-touched", "data"),
         Input("snapshots-touched", "data"),
     )(axis)
-    app.callback(Output("past-point", "data"), Input("url", "search"), State("past-point", "data"))(point)
+    app.callback(Output("past-point", "data"), Input("place", "data"), State("past-point", "data"))(point)
     in_browser(
         app,
         "showPoint",

@@ -41,6 +41,14 @@ def test_a_guest_sees_and_can_not_steer(page: Page, dashboard: Dashboard, traini
     expect(page.get_by_role("button", name="Pause")).to_be_hidden()
 
 
+def test_the_link_is_copied(page: Page, dashboard: Dashboard) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    link = shared_link(page, dashboard, "/versions")
+    page.get_by_role("button", name="Copy", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == link
+
+
 def test_a_command_that_a_guest_sends_all_the_same_is_refused(
     page: Page, dashboard: Dashboard, book: Guessbook, training: ScriptedTrainer
 ) -> None:

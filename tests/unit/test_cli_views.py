@@ -406,6 +406,8 @@ def test_an_event_is_one_line_of_facts() -> None:
     line = event_view.line(event).plain
     assert "StepCompleted run/r1 step=12 loss=0.5 example_index[2] by trainer:box1" in line
     assert "newer version" in event_view.line(events_pb2.Event(position=41)).plain
+    observed = events_pb2.ExamplesObserved(measures=bytes(1234))
+    assert event_view.facts(observed) == ["measures[1,234 bytes]"]
 
 
 def test_a_curve_is_highest_at_its_highest_loss() -> None:

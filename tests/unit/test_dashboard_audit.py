@@ -1,19 +1,31 @@
 """What the page Audit says: its address, what an operation changed, an event in words, and how a walk over the log ends."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from dash.development.base_component import Component
+from fastapi import FastAPI
+from starlette.types import Message
 
-from guessbook.clients.dashboard.audit import details, verification
+from guessbook.clients.async_client import AsyncGuessbook
+from guessbook.clients.dashboard import role
+from guessbook.clients.dashboard.audit import details, proof, verification
 from guessbook.clients.dashboard.audit.asked import Asked, changed
 from guessbook.clients.dashboard.audit.difference import difference
 from guessbook.clients.dashboard.audit.verification import Verification
-from guessbook.clients.errors import Unreachable
+from guessbook.clients.dashboard.queries import Queries
+from guessbook.clients.errors import Forbidden, Invalid, Unreachable
 from guessbook.proto import events_pb2 as e
-from guessbook.proto.log_pb2 import VerifyResponse
+from guessbook.proto.log_pb2 import ProveResponse, VerifyResponse
+
+
+@pytest.fixture
+def owner() -> Iterator[None]:
+    asking = role.asking.set(role.OWNER)
+    yield
+    role.asking.reset(asking)
 
 
 def words(component: Component | Any) -> str:
@@ -61,6 +73,7 @@ def test_an_event_is_told_in_words() -> None:
     said = details.said(body)
     assert said["chain hash"] == "01ff"
     assert said["head"] == "4"
+    assert details.said(e.ExamplesObserved(measures=bytes(1234)))["measures"] == "1,234 bytes"
     queued = details.said(e.JobQueued(name="a\x1bb", priority=e.PRIORITY_HIGH, config=e.TrainingConfig(lora_r=8)))
     assert queued["priority"] == "high"
     assert queued["config"] == {"lora r": "8"}
@@ -85,6 +98,7 @@ async def _ended(walk: Verification) -> str:
     return words(verification.view(walk))
 
 
+@pytest.mark.usefixtures("owner")
 def test_a_walk_ends_with_its_verdict() -> None:
     async def scenario() -> None:
         walk = Verification()
@@ -98,6 +112,7 @@ def test_a_walk_ends_with_its_verdict() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.usefixtures("owner")
 def test_a_walk_that_comes_to_no_verdict_says_why() -> None:
     async def scenario() -> None:
         walk = Verification()
@@ -109,6 +124,7 @@ def test_a_walk_that_comes_to_no_verdict_says_why() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.usefixtures("owner")
 def test_one_walk_at_a_time_and_it_can_be_cancelled() -> None:
     async def endless() -> AsyncIterator[VerifyResponse]:
         yield VerifyResponse(position=5, head=9)
@@ -123,5 +139,95 @@ def test_one_walk_at_a_time_and_it_can_be_cancelled() -> None:
         assert "5 of 9 events checked" in words(verification.view(walk))
         walk.cancel()
         assert "Cancelled" in await _ended(walk)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_guest_neither_cancels_nor_restarts_the_owners_walk() -> None:
+    async def endless() -> AsyncIterator[VerifyResponse]:
+        yield VerifyResponse(position=5, head=9)
+        await asyncio.Event().wait()
+
+    async def scenario() -> None:
+        walk = Verification()
+        walk.start(endless())
+        asking = role.asking.set(role.GUEST)
+        with pytest.raises(Forbidden):
+            walk.cancel()
+        await asyncio.sleep(0)
+        assert walk.running
+        role.asking.reset(asking)
+        walk.cancel()
+        ended = await _ended(walk)
+        role.asking.set(role.GUEST)
+        with pytest.raises(Forbidden):
+            walk.start(_answers(VerifyResponse(head=1, done=True, ok=True)))
+        assert words(verification.view(walk)) == ended
+
+    asyncio.run(scenario())
+
+
+class Proving(AsyncGuessbook):
+    """Makes each proof when it is let, and counts how many are made at a time."""
+
+    def __init__(self) -> None:
+        super().__init__("127.0.0.1:1")
+        self.let = asyncio.Event()
+        self.making = self.most = 0
+
+    async def prove(self, position: int) -> ProveResponse:
+        self.making += 1
+        self.most = max(self.most, self.making)
+        await self.let.wait()
+        self.making -= 1
+        if position > 9:
+            raise Invalid(f"there is no position {position}; the log ends at 9", "Ask for one it has.")
+        return ProveResponse()
+
+
+class ProvingQueries(Queries):
+    def __init__(self, book: AsyncGuessbook) -> None:
+        super().__init__(lambda: "127.0.0.1:1", lambda _role: "")
+        self._proving = book
+
+    @property
+    def book(self) -> AsyncGuessbook:
+        return self._proving
+
+
+async def _get(server: FastAPI, path: str, query: str) -> Message:
+    """The head of the answer."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query.encode(), "headers": []}
+    await server(scope, receive, send)
+    return sent[0]
+
+
+def test_proofs_are_made_one_at_a_time_and_who_would_wait_long_is_told_so() -> None:
+    async def scenario() -> None:
+        book, server = Proving(), FastAPI()
+        queries = ProvingQueries(book)
+        proof.route(server, queries)
+        first, second = (asyncio.create_task(_get(server, "/proof", "position=3")) for _ in range(2))
+        while not book.making:
+            await asyncio.sleep(0)
+        refused = await _get(server, "/proof", "position=3")
+        assert refused["status"] == 429
+        assert (b"retry-after", b"5") in refused["headers"]
+        book.let.set()
+        assert [(await first)["status"], (await second)["status"]] == [200, 200]
+        assert book.most == 1
+        for query, status in (("position=10", 404), (f"position={2**64}", 400), ("position=-1", 400), ("", 400)):
+            assert (await _get(server, "/proof", query))["status"] == status, query
+        await book.close()
+        await queries.close()
 
     asyncio.run(scenario())

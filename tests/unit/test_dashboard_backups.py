@@ -2,11 +2,15 @@
 
 import asyncio
 import random
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from guessbook.clients.async_client import AsyncGuessbook
+from guessbook.clients.dashboard import role
+from guessbook.clients.dashboard.backups import desk as backup_desk
 from guessbook.clients.dashboard.backups import restoring
 from guessbook.clients.dashboard.backups.clock import Clock
 from guessbook.clients.dashboard.backups.coverage import advice
@@ -16,7 +20,7 @@ from guessbook.clients.dashboard.backups.month import Made, gaps, kind_word
 from guessbook.clients.dashboard.backups.selection import ROWS, Selection
 from guessbook.clients.dashboard.backups.size import size
 from guessbook.clients.dashboard.backups.work import Desk, Outcome, Work
-from guessbook.clients.errors import Invalid, Rejected
+from guessbook.clients.errors import Forbidden, Invalid, Rejected
 from guessbook.projections.book import Book
 from guessbook.proto.safety_pb2 import Backup
 from guessbook.server.decide.retention import prunable
@@ -24,6 +28,13 @@ from guessbook.store.config import Keep
 
 NOON_US = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp() * 1e6)
 DAY_US = 86400 * 1_000_000
+
+
+@pytest.fixture
+def owner() -> Iterator[None]:
+    asking = role.asking.set(role.OWNER)
+    yield
+    role.asking.reset(asking)
 
 
 def made(days_ago: float, place: str = "local", *, sound: bool = True, pruned: bool = False) -> Backup:
@@ -145,11 +156,13 @@ def test_a_restore_goes_only_to_where_nothing_is(tmp_path: Path) -> None:
     assert restoring.folder(f" {tmp_path}/new ") == tmp_path / "new"
     assert restoring.folder(str(tmp_path)) == tmp_path
     (tmp_path / "file").write_text("here")
-    for wrong in ("", None, "relative", str(tmp_path), str(tmp_path / "file")):
+    too_long = str(tmp_path / ("x" * 5000))
+    for wrong in ("", None, "relative", str(tmp_path), str(tmp_path / "file"), "~nobody-of-that-name/x", too_long):
         with pytest.raises(Invalid):
             restoring.folder(wrong)
 
 
+@pytest.mark.usefixtures("owner")
 def test_one_piece_of_work_at_a_time_and_a_failure_is_told() -> None:
     async def run() -> None:
         desk = Desk()
@@ -173,5 +186,30 @@ def test_one_piece_of_work_at_a_time_and_a_failure_is_told() -> None:
         assert desk.work.outcome == Outcome(False, "That can't be. Do this.")
         desk.dismiss()
         assert desk.work is None
+
+    asyncio.run(run())
+
+
+@pytest.mark.usefixtures("owner")
+@pytest.mark.parametrize("task", ["create", "verify", "drill", "dismiss"])
+def test_a_guest_neither_replaces_nor_sees_what_the_owner_asked_for(task: str) -> None:
+    async def run() -> None:
+        async def restored(_work: Work) -> Outcome:
+            return Outcome(True, "Done.", command="guessbook up --home /home/me/secret")
+
+        desk = Desk()
+        desk.begin("Restoring into /home/me/secret", restored)
+        while desk.busy:
+            await asyncio.sleep(0)
+        before = desk.work
+        assert "/home/me/secret" in str(backup_desk.bar(before))
+
+        asking = role.asking.set(role.GUEST)
+        async with AsyncGuessbook("127.0.0.1:1") as book:
+            with pytest.raises(Forbidden):
+                backup_desk.obey(desk, book, {"task": task, "id": "b1", "place": "local"})
+        assert desk.work is before
+        assert backup_desk.bar(before) == []
+        role.asking.reset(asking)
 
     asyncio.run(run())

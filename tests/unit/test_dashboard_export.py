@@ -18,7 +18,9 @@ async def read(pieces: AsyncGenerator[bytes]) -> bytes:
 
 def test_what_is_written_is_read_piece_by_piece() -> None:
     lines = [f"line {number}\n".encode() for number in range(100_000)]
-    assert asyncio.run(read(export.pieces(lambda file: file.writelines(lines)))) == b"".join(lines)
+    assert asyncio.run(read(export.pieces(lambda file: file.writelines(lines), asyncio.Semaphore(1)))) == b"".join(
+        lines
+    )
 
 
 def test_an_error_in_the_middle_reaches_the_reader_behind_what_was_written() -> None:
@@ -27,7 +29,7 @@ def test_an_error_in_the_middle_reaches_the_reader_behind_what_was_written() -> 
         raise Unreachable("the server went away")
 
     async def reading() -> None:
-        pieces = export.pieces(written)
+        pieces = export.pieces(written, asyncio.Semaphore(1))
         assert await anext(pieces) == b"the beginning"
         with pytest.raises(Unreachable):
             await anext(pieces)
@@ -47,10 +49,26 @@ def test_who_stops_reading_stops_the_writing() -> None:
             raise
 
     async def reading() -> None:
-        pieces = export.pieces(written)
+        pieces = export.pieces(written, asyncio.Semaphore(1))
         await anext(pieces)
         await pieces.aclose()
         assert await asyncio.to_thread(ended.wait, 10)
+
+    asyncio.run(reading())
+
+
+def test_an_export_that_nobody_reads_keeps_its_place_and_no_thread_of_others() -> None:
+    async def reading() -> None:
+        places = asyncio.Semaphore(export.AT_ONCE)
+        stalled = [export.pieces(lambda file: file.writelines([b"x" * 10**7]), places) for _ in range(export.AT_ONCE)]
+        for pieces in stalled:
+            await anext(pieces)
+        assert places.locked()
+        assert await asyncio.to_thread(lambda: 1) == 1
+        for pieces in stalled:
+            await pieces.aclose()
+        assert not places.locked()
+        assert await read(export.pieces(lambda file: file.writelines([b"next"]), places)) == b"next"
 
     asyncio.run(reading())
 

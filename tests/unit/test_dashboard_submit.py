@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 
-from guessbook.clients.dashboard.training import submit_form, submit_preview, upload
+from guessbook.clients.dashboard.training import submit, submit_form, submit_preview, upload
 from guessbook.clients.errors import Invalid
 from guessbook.proto.control_pb2 import SubmitJobResponse
 from guessbook.proto.events_pb2 import LineError, TrainingConfig
@@ -49,22 +50,48 @@ def test_a_field_that_is_no_such_number_is_named(field: str, text: str) -> None:
 def test_an_upload_is_kept_as_it_came(uploads: upload.Uploads) -> None:
     made, size = asyncio.run(uploads.receive(pieces(3, upload.BLOCK)))
     assert size == upload.BLOCK + 3
-    assert uploads.path(made).stat().st_size == size
+    with uploads.reading(made) as path:
+        assert path.stat().st_size == size
 
 
 def test_an_upload_that_is_too_large_leaves_nothing(uploads: upload.Uploads) -> None:
     kept, _ = asyncio.run(uploads.receive(pieces(3)))
     with pytest.raises(upload.TooLarge):
         asyncio.run(uploads.receive(pieces(upload.BLOCK, 11)))
-    assert list(uploads.path(kept).parent.iterdir()) == [uploads.path(kept)]
+    with uploads.reading(kept) as path:
+        assert list(path.parent.iterdir()) == [path]
 
 
 def test_only_the_newest_uploads_are_kept(uploads: upload.Uploads) -> None:
     first, _ = asyncio.run(uploads.receive(pieces(1)))
     for _ in range(upload.KEPT):
         asyncio.run(uploads.receive(pieces(1)))
-    with pytest.raises(Invalid, match="not here any more"):
-        uploads.path(first)
+    with pytest.raises(Invalid, match="not here any more"), uploads.reading(first):
+        pass
+
+
+def test_an_upload_that_is_read_stays_until_it_was(uploads: upload.Uploads) -> None:
+    first, _ = asyncio.run(uploads.receive(pieces(1)))
+    with uploads.reading(first) as path:
+        for _ in range(upload.KEPT + 1):
+            asyncio.run(uploads.receive(pieces(1)))
+        assert path.read_bytes() == b"x"
+    asyncio.run(uploads.receive(pieces(1)))
+    assert not path.exists()
+    assert len(list(path.parent.iterdir())) == upload.KEPT
+
+
+@pytest.mark.parametrize("text", ["", "facts.jsonl", "~nobody-of-that-name/facts.jsonl"])
+def test_a_typed_path_that_leads_nowhere_is_told(text: str) -> None:
+    with pytest.raises(Invalid):
+        submit.typed_path(text)
+
+
+def test_the_rows_are_shown_as_the_job_would_train_them() -> None:
+    told = MessageToDict(TrainingConfig(base_model="the server's", max_length=64, learning_rate=2e-4))
+    assert submit.chosen_config(told, " ").base_model == "the server's"
+    named = submit.chosen_config(told, "another")
+    assert (named.base_model, named.max_length, named.learning_rate) == ("another", 64, 2e-4)
 
 
 def test_bad_lines_are_cut_with_a_count() -> None:

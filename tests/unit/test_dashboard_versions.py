@@ -1,9 +1,10 @@
 """The pure parts of the page Versions: where the tree's nodes stand, which backups hold a version, what the address says."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guessbook.clients.dashboard.versions import kept, tree
+from guessbook.clients.dashboard.versions import details, download, kept, tree
 from guessbook.clients.dashboard.versions.choice import START, Choice, changed
 from guessbook.clients.dashboard.versions.tree import Place
 from guessbook.proto.events_pb2 import File
@@ -84,3 +85,17 @@ def test_what_the_address_leaves_out_is_the_latest_and_its_parent() -> None:
 def test_a_part_of_the_address_is_changed_and_the_rest_is_kept() -> None:
     assert changed("?at=9&version=a", version="b", with_=None, page=2) == "?at=9&version=b&page=2"
     assert changed("?page=2", page=None) == ""
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "/x", "", ".", "C:/x", "..\\x", "a\0b"])
+def test_a_file_that_would_be_unpacked_elsewhere_is_told_from_one_in_the_folder(path: str) -> None:
+    assert download.leaves(path)
+    assert not download.leaves("adapter_model.safetensors")
+    assert not download.leaves("checkpoint/..weights.bin")
+
+
+def test_of_a_base_model_s_path_the_end_is_shown() -> None:
+    one = version(1)
+    one.base_model = "/home/me/models/tiny-qwen/"
+    told = str(details.section(one, [], ""))
+    assert "Span(children='tiny-qwen', title='/home/me/models/tiny-qwen/')" in told

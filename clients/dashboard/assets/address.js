@@ -31,7 +31,9 @@
     // Functions for callbacks in the browser (browser.py).
     callbacks: function (functions) {
       window.dash_clientside = window.dash_clientside || {};
-      window.dash_clientside.guessbook = Object.assign(window.dash_clientside.guessbook || {}, functions);
+      const known = (window.dash_clientside.guessbook = window.dash_clientside.guessbook || {});
+      for (const name of Object.keys(functions)) if (name in known) throw new Error("two callbacks are called " + name);
+      Object.assign(known, functions);
     },
   };
 })();

@@ -63,7 +63,13 @@
     },
 
     // The link names the run, since without it a page is about the one that runs when it is opened.
-    copyLink: function (clicks, search, run) {
+    // With no example open, no filter has the server asked.
+    askStory: function (search, asked) {
+      const now = read(search)("example") ? search : "";
+      return now === asked ? same() : now;
+    },
+
+    copyExample: function (clicks, search, run) {
       const say = "Copy a link to this example";
       if (!clicks || !pressed() || pressed() !== "copy-link") return say;
       const query = new URLSearchParams(search || "");

@@ -21,6 +21,12 @@
       return same();
     },
 
+    keepPlace: function (search, place) {
+      const given = read(search);
+      const now = new URLSearchParams({ run: given("run"), at: given("at") }).toString();
+      return now === place ? same() : now;
+    },
+
     showRun: function (run) {
       if (!run) return [same(), same()];
       window.guessbookLive.show(run.run, run.at);
@@ -37,6 +43,16 @@
       if (!run.run || run.state !== "active" || run.at !== null) return ["now", "", 0, "", "", ""];
       const share = now.total ? (100 * now.step) / now.total : 0;
       return ["now shown", run.name, share, "step " + count(now.step) + " of " + count(now.total), now.eta ? "ETA " + now.eta : "", now.step ? "loss " + loss(now.loss) : ""];
+    },
+
+    copyShared: function (clicks, link) {
+      if (!clicks) return same();
+      document.getElementById("share-link").select();
+      const done = (word) => window.guessbook.set("share-copied", { children: word });
+      // Outside https and loopback a browser lets no page write to the clipboard.
+      if (!navigator.clipboard) return "Press Ctrl+C to copy";
+      navigator.clipboard.writeText(link).then(() => done("Copied"), () => done("Press Ctrl+C to copy"));
+      return same();
     },
 
     showLinks: function (path, search, ids) {

@@ -136,7 +136,7 @@ def register(app: Dash, queries: Queries) -> None:
 async def block(queries: Queries, run: str, view: View, first: int, end: int) -> tuple[dict[str, Any], int, str]:
     """The rows from `first` to before `end` for the grid, how many match, and that as a sentence."""
     try:
-        page = await queries.examples(run, view, first, end - first)
+        page = await queries.examples(run, view, first, min(end - first, BLOCK))
     except GuessbookError as error:
         return NO_ROWS, 0, problem.told(error)
     row_data = [row(example, page.snapshot_steps) for example in page.examples]

@@ -51,6 +51,7 @@ def layout(*, alone: bool = False) -> Component:
             html.Div(id="story", className="story-body", tabIndex=None if alone else 0),  # it scrolls
             dcc.Store(id="neighbours"),
             dcc.Store(id="story-of"),
+            dcc.Store(id="story-asked"),
             dcc.Store(id="story-seen"),
         ],
     )
@@ -98,12 +99,14 @@ def register(app: Dash, queries: Queries) -> None:
         Output("story", "children"),
         Output("neighbours", "data"),
         Output("story-of", "data"),
-        Input("url", "search"),
+        Input("story-asked", "data"),
         Input("run-shown", "data"),
         Input("snapshots-touched", "data"),
         Input("example-touched", "data"),
         State("story-of", "data"),
     )(tell)
+    asked = Output("story-asked", "data")
+    in_browser(app, "askStory", asked, Input("url", "search"), State("story-asked", "data"), at_start=True)
     _register_turning(app)
 
 
@@ -137,7 +140,7 @@ def _register_turning(app: Dash) -> None:
     )
     in_browser(
         app,
-        "copyLink",
+        "copyExample",
         Output("copy-link", "title"),
         Input("copy-link", "n_clicks"),
         Input("url", "search"),

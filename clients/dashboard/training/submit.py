@@ -4,7 +4,8 @@ Knows in which order that happens. A file is uploaded first (upload.py), or name
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
+from google.protobuf.json_format import MessageToDict, ParseDict
 
 from guessbook.clients.dashboard import outcome, problem, role
 from guessbook.clients.dashboard.browser import in_browser
@@ -19,12 +21,9 @@ from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.training import submit_form, submit_preview, upload
 from guessbook.clients.errors import GuessbookError, Invalid
 from guessbook.clients.preview import preview_async
-from guessbook.projections.base_models import reference
 from guessbook.proto.control_pb2 import SubmitJobResponse
 from guessbook.proto.events_pb2 import Priority, TrainingConfig
 from guessbook.store.home import Home
-
-NOT_YOURS = "With a read-only link nothing can be submitted."
 
 
 def button(place: str) -> Component:
@@ -49,6 +48,7 @@ def dialog() -> Component:
         children=[
             dcc.Store(id="submit-source"),
             dcc.Store(id="submit-count"),
+            dcc.Store(id="submit-config"),
             html.Div(className="submit-sources", children=[_drop_zone(), _path()]),
             html.P(id="submit-problem", className="submit-problem", role="alert"),
             html.Div(id="submit-found", className="submit-found", role="status"),
@@ -123,18 +123,20 @@ def _register_look(app: Dash, queries: Queries, uploads: upload.Uploads) -> None
         if not source:
             raise PreventUpdate
         try:
-            path, name = _file(source, uploads)
-            answer = await queries.book.submit(path, name=name, dry_run=True)
+            with _reading(source, uploads) as (path, name):
+                answer = await queries.book.submit(path, name=name, dry_run=True)
             jobs = (await queries.jobs(None)).jobs
         except GuessbookError as error:
-            return [], no_update, None, problem.told(error), no_update
+            return [], no_update, None, None, problem.told(error), no_update
         count = {"examples": answer.examples, "bad_lines": answer.error_count}
-        return submit_preview.found(answer), name, count, "", submit_form.after_choices(list(jobs))
+        config = MessageToDict(answer.config)
+        return submit_preview.found(answer), name, count, config, "", submit_form.after_choices(list(jobs))
 
     app.callback(
         Output("submit-found", "children"),
         Output("submit-name", "value"),
         Output("submit-count", "data"),
+        Output("submit-config", "data"),
         Output("submit-problem", "children"),
         Output("submit-after", "data"),
         Input("submit-source", "data"),
@@ -146,23 +148,26 @@ def _register_look(app: Dash, queries: Queries, uploads: upload.Uploads) -> None
 def _register_tokens(app: Dash, queries: Queries, uploads: upload.Uploads) -> None:
     one_at_a_time = asyncio.Semaphore()  # each is a process of its own, with the tokenizers in it
 
-    async def tokens(source: dict[str, str] | None, _left: Any, base_model: str | None) -> list[Component]:
-        if not source:
-            raise PreventUpdate
+    async def tokens(
+        found: dict[str, Any] | None, _left: Any, base_model: str | None, source: dict[str, str] | None
+    ) -> list[Component]:
+        if found is None or not source:
+            return []
         try:
-            path, _ = _file(source, uploads)
-            config = TrainingConfig(base_model=(base_model or "").strip() or await _base_model(queries))
-            home = Home(Path((await queries.status(None)).home))
-            async with one_at_a_time:
-                return submit_preview.rendered(await preview_async(path, config, home=home))
+            with _reading(source, uploads) as (path, _):
+                home = Home(Path((await queries.status(None)).home))
+                async with one_at_a_time:
+                    answer = await preview_async(path, chosen_config(found, base_model), home=home)
+            return submit_preview.rendered(answer)
         except GuessbookError as error:
             return submit_preview.missing(problem.told(error))
 
     app.callback(
         Output("submit-rows", "children"),
-        Input("submit-source", "data"),
+        Input("submit-config", "data"),
         Input("submit-base_model", "n_blur"),
         State("submit-base_model", "value"),
+        State("submit-source", "data"),
         running=[(Output("submit-rows", "className"), "submit-rows rendering", "submit-rows")],
         prevent_initial_call=True,
     )(tokens)
@@ -175,7 +180,8 @@ def _register_submit(app: Dash, queries: Queries, uploads: upload.Uploads) -> No
         if not source:
             raise PreventUpdate
         try:
-            answer = await _submit(queries, *_file(source, uploads), dict(zip(fields, given, strict=True)))
+            with _reading(source, uploads) as (path, name):
+                answer = await _submit(queries, path, name, dict(zip(fields, given, strict=True)))
         except GuessbookError as error:
             return no_update, problem.told(error)
         if answer.rejected:
@@ -207,22 +213,35 @@ async def _submit(queries: Queries, path: Path, name: str, values: Mapping[str, 
     )
 
 
-def _file(source: Mapping[str, str], uploads: upload.Uploads) -> tuple[Path, str]:
-    """Where it lies, and its name. Raises Invalid."""
-    if not role.may_steer():
-        raise Invalid(NOT_YOURS, "Ask whoever runs this dashboard.")
-    if "upload" in source:
-        return uploads.path(source["upload"]), source["name"]
-    path = Path(source["path"].strip()).expanduser()
+@contextmanager
+def _reading(source: Mapping[str, str], uploads: upload.Uploads) -> Iterator[tuple[Path, str]]:
+    """Where the file lies, for as long as it is read, and its name. Raises Forbidden, Invalid."""
+    role.require_steering()
+    try:
+        if "upload" in source:
+            with uploads.reading(source["upload"]) as path:
+                yield path, source["name"]
+        else:
+            path = typed_path(source["path"])
+            yield path, path.name
+    except OSError as error:
+        raise Invalid(f"the file can't be read: {error}", "Choose it again, or one that may be read.") from error
+
+
+def typed_path(text: str) -> Path:
+    """Raises Invalid."""
+    try:
+        path = Path(text.strip()).expanduser()
+    except RuntimeError as error:  # ~ of nobody
+        raise Invalid(f"{text} can't be used: {error}", "Give a whole path, one that begins with /.") from error
     if not path.is_absolute():
-        raise Invalid(f"{source['path']} is not a whole path", "Give one that begins with / or with ~.")
-    return path, path.name
+        raise Invalid(f"{text} is not a whole path", "Give one that begins with / or with ~.")
+    return path
 
 
-async def _base_model(queries: Queries) -> str:
-    """What a job trains that names none, as far as a client can tell: the registered one in use, else that of the last job. Empty: unknown."""
-    used = [model for model in (await queries.book.base_models()).base_models if model.used]
-    if used:
-        return reference(used[0])
-    runs = (await queries.runs(None)).runs
-    return runs[0].base_model or runs[0].config.base_model if runs else ""
+def chosen_config(found: dict[str, Any], base_model: str | None) -> TrainingConfig:
+    """What a dry run said a job would have, with the base model that the form names, if it names one."""
+    config = ParseDict(found, TrainingConfig())
+    if chosen := (base_model or "").strip():
+        config.base_model = chosen
+    return config

@@ -5,7 +5,9 @@ The bytes are the request's body, so that a large file is in nobody's memory; it
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +19,7 @@ from guessbook.clients.errors import Invalid
 
 ROUTE = "/upload"
 MOST_BYTES = 2 * 10**9
-KEPT = 4  # the newest; older ones go
+KEPT = 4  # the newest; older ones go, once nobody reads them
 BLOCK = 1024 * 1024
 
 
@@ -38,12 +40,18 @@ class Uploads:
         self._folder = TemporaryDirectory(prefix="guessbook-upload-")
         self._most_bytes = most_bytes
         self._files: dict[str, Path] = {}
+        self._readers: Counter[str] = Counter()
 
-    def path(self, upload: str) -> Path:
-        """Raises Invalid if it is not kept any more."""
+    @contextmanager
+    def reading(self, upload: str) -> Iterator[Path]:
+        """Where it lies, for as long as it is read. Raises Invalid if it is not kept any more."""
         if upload not in self._files:
             raise Invalid("the file that was uploaded is not here any more", "Choose it again.")
-        return self._files[upload]
+        self._readers[upload] += 1
+        try:
+            yield self._files[upload]
+        finally:
+            self._readers[upload] -= 1
 
     async def receive(self, body: AsyncIterator[bytes]) -> tuple[str, int]:
         """The upload's id, and how many bytes it has. Raises TooLarge; what came up to then, or was cut off, is removed."""
@@ -55,8 +63,9 @@ class Uploads:
             path.unlink(missing_ok=True)
             raise
         self._files[upload] = path
-        while len(self._files) > KEPT:
-            self._files.pop(next(iter(self._files))).unlink(missing_ok=True)
+        for old in list(self._files)[:-KEPT]:
+            if not self._readers[old]:
+                self._files.pop(old).unlink(missing_ok=True)
         return upload, size
 
     async def _write(self, path: Path, body: AsyncIterator[bytes]) -> int:

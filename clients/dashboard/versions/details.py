@@ -80,7 +80,7 @@ def _facts(version: Version, search: str | None) -> list[Component]:
             "Consolidated into",
             _version_link(told["consolidated_into"], search) if told.get("consolidated_into") else "",
         ),
-        ("Base model", html.Span(tree.model_name(version.base_model), title=version.base_model)),
+        ("Base model", _base_model(version.base_model)),
         ("Base SHA-256", _hash(version.base_model_sha256)),
         ("Right", _change(version)),
         ("Final loss", numbers.loss(version.final_loss)),
@@ -102,6 +102,11 @@ def _facts(version: Version, search: str | None) -> list[Component]:
 
 def _version_link(name: str, search: str | None) -> Component:
     return to_view(name, search, className="link", version=name, with_=None, change=None, q=None, page=None)
+
+
+def _base_model(name: str) -> Component | str:
+    """A path is long, and its end says which it is."""
+    return html.Span(tree.model_name(name), title=name) if name else "–"
 
 
 def _hash(value: str) -> Component | str:

@@ -6,6 +6,7 @@ Nothing is written on this machine, and no more than a piece of a file is held a
 import zipfile
 from collections.abc import AsyncIterator
 from datetime import datetime
+from pathlib import PurePosixPath
 from urllib.parse import urlencode
 
 from dash import html
@@ -44,10 +45,19 @@ def route(server: FastAPI, queries: Queries) -> None:
             return PlainTextResponse(f"There is no version {version!r}.\n", 404)
         if found.purged:
             return PlainTextResponse(f"The files of {found.name} are gone. A backup from before has them.\n", 410)
+        if outside := next((file.path for file in found.files if leaves(file.path)), None):
+            told = f"{found.name} names a file that does not lie in its folder: {outside!r}. Nothing was sent; unpacked, it could overwrite another."
+            return PlainTextResponse(f"{told}\n", 409)
         named_file = {"content-disposition": f'attachment; filename="{found.name}.zip"'}
         return StreamingResponse(archive(queries.book, found), media_type="application/zip", headers=named_file)
 
     server.add_api_route(PATH, download, methods=["GET"], response_model=None)
+
+
+def leaves(path: str) -> bool:
+    """Whether it is none of a file in the folder, on any system that the archive may be unpacked on."""
+    parts = PurePosixPath(path.replace("\\", "/")).parts
+    return not parts or ".." in parts or parts[0] == "/" or ":" in parts[0] or "\0" in path
 
 
 async def archive(book: AsyncGuessbook, version: Version) -> AsyncIterator[bytes]:
