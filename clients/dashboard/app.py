@@ -87,7 +87,7 @@ def build(queries: Queries, hub: live.Hub, tokens: Mapping[str, str], hosts: Ite
         websocket_inactivity_timeout=0,
     )
     app.layout = layout.layout
-    for frame in (layout, header, navigation):
+    for frame in (layout, header, navigation, problem):
         frame.register(app)
     for part in (shown_run, timebar, commands, guarded, training, evolution, example, versions, audit, backups):
         part.register(app, queries)

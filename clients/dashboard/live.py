@@ -93,7 +93,9 @@ async def follow(queries: Queries, hub: Hub) -> None:
     while True:
         try:
             # At first, or on a log that is not the one before, whatever a tab shows may be of the past.
-            hub.publish(Change((await queries.head()).position, frozenset((EVERYTHING,))))
+            head = await queries.head()
+            queries.forget()
+            hub.publish(Change(head.position, frozenset((EVERYTHING,))))
             async for answer in queries.subscribe(hub.position + 1, lost):
                 hub.publish(change(answer))
         except GuessbookError as error:

@@ -1,17 +1,32 @@
 """What the page says when a question to the server failed. What was shown before stays."""
 
 import logging
+from typing import Any
 
-from dash import html, set_props
+from dash import Dash, Input, Output, html, set_props
 from dash.development.base_component import Component
 
+from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.errors import GuessbookError
 
 log = logging.getLogger(__name__)
 
 
 def layout() -> Component:
-    return html.Div(id="problem", className="problem", role="alert")
+    named: dict[str, Any] = {"aria-label": "Close this message"}
+    return html.Div(
+        className="problem",
+        children=[
+            html.Div(id="problem", role="alert"),
+            html.Button(html.Span(className="icon icon-close"), id="problem-close", className="icon-button", **named),
+        ],
+    )
+
+
+def register(app: Dash) -> None:
+    """It stands until somebody closes it, or goes on; and when the line to the server is back, live.js takes it away."""
+    gone = Output("problem", "children")
+    in_browser(app, "closeProblem", gone, Input("problem-close", "n_clicks"), Input("url", "href"))
 
 
 def told(error: GuessbookError) -> str:
@@ -21,7 +36,7 @@ def told(error: GuessbookError) -> str:
 
 
 def report(error: Exception) -> None:
-    """For callbacks that leave their part of the page as it was. The next good answer takes the text away."""
+    """For callbacks that leave their part of the page as it was."""
     if isinstance(error, GuessbookError):
         set_props("problem", {"children": told(error)})
         return

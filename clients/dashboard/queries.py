@@ -95,16 +95,25 @@ class Queries:
             (role.asking.get(), run, position, categories, cells, sorted(asked.items(), key=lambda part: part[0]))
         )
         book = self.book
-        return await self._kept(key, lambda: book.summarise_examples(run, categories=categories, cells=cells, **asked))
+
+        def ask() -> Awaitable[SummariseExamplesResponse]:
+            return book.summarise_examples(run, categories=categories, cells=cells, **asked)
+
+        # At first a tab doesn't know where the log is.
+        return await (self._kept(key, ask) if position else ask())
 
     async def insights(self, run: str, view: View) -> ListInsightsResponse:
-        """As of the snapshot that is shown. They are kept until there is another one: to find them takes seconds, and a list that is filtered by
-        one needs them for each of its parts."""
+        """As of the snapshot that is shown. They are kept until another one is complete: to find them takes seconds, and a list that is filtered
+        by one needs them for each of its parts."""
         found = await self.run(run, view.at)
-        seen = found.snapshots[-1].position if found.snapshots else 0
-        key = repr(("insights", role.asking.get(), run, view.at, view.step, seen))
+        complete = [snapshot.position for snapshot in found.snapshots if snapshot.complete]
+        key = repr(("insights", role.asking.get(), run, view.at, view.step, complete[-1:]))
         book = self.book
         return await self._kept(key, lambda: book.insights(run, point(view, found)))
+
+    def forget(self) -> None:
+        """What was kept may be of another log."""
+        self._answers.clear()
 
     async def _kept(self, key: str, ask: Callable[[], Awaitable[Kept]]) -> Kept:
         """An answer that was given already, or is on its way; of many, the latest asked for are kept."""

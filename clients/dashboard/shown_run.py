@@ -13,16 +13,15 @@ from guessbook.proto.history_pb2 import Run
 
 
 def register(app: Dash, queries: Queries) -> None:
-    async def current(place: str | None, *_touched: Any) -> tuple[dict[str, Any], None]:
+    async def current(place: str | None, *_touched: Any) -> dict[str, Any]:
         view = View.parse(place)
         status = await queries.status(view.at)
         run = await _run(queries, view) if view.run else status.run if status.HasField("run") else None
         jobs = (await queries.jobs(view.at)).jobs
-        return summary.describe(view, status, run, list(jobs)), None
+        return summary.describe(view, status, run, list(jobs))
 
     app.callback(
         Output("run", "data"),
-        Output("problem", "children"),
         Input("place", "data"),
         Input("jobs-touched", "data"),
         Input("steps-touched", "data"),

@@ -1,7 +1,8 @@
 """What the page shows, as the address bar says it: `?run=…&step=…&state=…&q=…&at=…`. Knows the words of the URL, no component."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import parse_qs
 
 from guessbook.clients.dashboard.states import BY_WORD
@@ -107,6 +108,14 @@ def compared(view: View, steps: Sequence[int]) -> int | None:
     if view.vs in earlier:
         return view.vs
     return earlier[-1] if earlier else None
+
+
+def asked_view(asked: dict[str, Any], search: str | None = None) -> View:
+    """What a part of the page Evolution is asked about, as the page's store "filtered" says it: its filters and its point in time.
+
+    `search`: the URL's query, for a part that depends on more of it. Whatever the URL says by now, the point is the one that was asked for.
+    """
+    return replace(View.parse(asked["search"] if search is None else search), at=asked["at"])
 
 
 def at(position: int | None) -> At | None:

@@ -12,6 +12,14 @@ from server_process import ServerProcess
 
 expect.set_options(timeout=15_000)  # a busy machine is no failure
 
+# What the page says of a callback that failed goes away again; the console keeps it.
+TELL_FAILURES = """
+new MutationObserver(() => {
+  const said = document.getElementById("problem")?.textContent || "";
+  if (said.startsWith("A part of this page failed") && said !== window.failure) console.error((window.failure = said));
+}).observe(document, { subtree: true, childList: true, characterData: true });
+"""
+
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
@@ -32,6 +40,7 @@ def chromium() -> Iterator[Browser]:
 def page(chromium: Browser, dashboard: Dashboard) -> Iterator[Page]:
     """A tab, closed before the dashboard ends. The test fails if its page reports an error, or asks anything of another host."""
     context = chromium.new_context(viewport={"width": 1440, "height": 1000}, reduced_motion="reduce")
+    context.add_init_script(TELL_FAILURES)
     tab = context.new_page()
     tab.set_default_timeout(15_000)
     problems: list[str] = []

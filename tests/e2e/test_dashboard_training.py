@@ -17,6 +17,7 @@ from guessbook.proto.events_pb2 import PRIORITY_LOW, PRIORITY_URGENT, QUEUE_STAT
 from guessbook.proto.history_pb2 import JOB_STATE_CANCELLED, JOB_STATE_QUEUED
 
 EXAMPLES = 4
+PREVIEW_MS = 60_000  # a process that imports torch
 
 
 def dataset(folder: Path, name: str, examples: int = EXAMPLES) -> Path:
@@ -158,6 +159,22 @@ def test_a_file_is_looked_at_and_submitted(
     expect(row(page, "renamed")).to_be_visible()
     job = book.jobs(states=[JOB_STATE_QUEUED]).jobs[0]
     assert (job.name, job.config.max_steps, job.config.learning_rate) == ("renamed", 7, 5e-4)
+
+
+def test_a_file_is_shown_as_the_servers_own_base_model_reads_it(page: Page, model_folder: Path, tmp_path: Path) -> None:
+    home = tmp_path / "own"
+    with ServerProcess(home, base_model=str(model_folder)) as server, Dashboard(home, server.address) as dashboard:
+        page.goto(dashboard.link)
+        page.get_by_role("button", name="Submit a dataset").first.click()
+        page.get_by_label("Or its path").fill(str(dataset(tmp_path, "facts.jsonl")))
+        page.get_by_role("button", name="Look at it").click()
+        rows = page.locator("#submit-rows")
+        expect(rows.locator("h3")).to_contain_text(f"As {model_folder.name} reads it", timeout=PREVIEW_MS)
+        expect(rows.locator(".submit-row").first).to_contain_text("facts.jsonl: 0 + 0?")
+        page.get_by_label("Base model").fill(str(tmp_path / "no-model"))
+        page.get_by_label("Base model").blur()
+        expect(rows).to_contain_text("can't be shown here", timeout=PREVIEW_MS)
+        page.goto("about:blank")  # before its dashboard ends
 
 
 def test_a_path_that_is_wrong_is_told(

@@ -58,7 +58,7 @@ class FakeQueries:
     """A server that is away at first, breaks off after its first event, and has another log when it is asked again."""
 
     def __init__(self) -> None:
-        self.heads = 0
+        self.heads = self.forgotten = 0
         self.asked: list[int] = []
         self.links: list[bool] = []
         self.done = asyncio.Event()
@@ -69,6 +69,9 @@ class FakeQueries:
         if self.heads == 1:
             raise Unreachable("no server answers")
         return HeadResponse(position=7 if self.heads == 2 else 3)
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     async def subscribe(self, from_position: int, on_lost: Callable[[GuessbookError], None]) -> AsyncIterator[Answer]:
         self.asked.append(from_position)
@@ -94,6 +97,7 @@ def test_a_break_is_told_to_the_tabs_and_another_log_is_shown_anew(monkeypatch: 
             await asyncio.wait_for(server.done.wait(), 10)
             assert server.asked == [8, 4]
             assert server.links == [False, True]
+            assert server.forgotten == 2  # what was kept of the log before
             news = await mailbox.take(1)
             assert news
             assert EVERYTHING in news.touched

@@ -88,10 +88,12 @@ def test_a_part_of_the_address_is_changed_and_the_rest_is_kept() -> None:
 
 
 @pytest.mark.parametrize("path", ["../x", "a/../../x", "/x", "", ".", "C:/x", "..\\x", "a\0b"])
-def test_a_file_that_would_be_unpacked_elsewhere_is_told_from_one_in_the_folder(path: str) -> None:
-    assert download.leaves(path)
-    assert not download.leaves("adapter_model.safetensors")
-    assert not download.leaves("checkpoint/..weights.bin")
+def test_no_archive_is_made_of_files_that_would_be_unpacked_elsewhere(path: str) -> None:
+    inside = [File(path="adapter_model.safetensors"), File(path="checkpoint/..weights.bin")]
+    assert download.refusal(version(1, files=inside)) is None
+    refused = download.refusal(version(1, files=[*inside, File(path=path)]))
+    assert refused
+    assert refused.status_code == 409
 
 
 def test_of_a_base_model_s_path_the_end_is_shown() -> None:

@@ -33,13 +33,15 @@
     return false;
   }
 
-  // Of some controls' values, {control: [part of the address, value]}, those that were just set, by hand or from the address. The others may
-  // be older than the address.
+  // Of some controls' values, {control: [part of the address, value]}, those that were just set by hand. The others may be older than the
+  // address; so may one that was set from the address: by the time its control says so, the address may be another.
+  const told = {}; // what the controls were last set to from the address, by its parts
   function justSet(controls) {
     const names = window.dash_clientside.callback_context.triggered.map((each) => each.prop_id.split(".")[0]);
-    return Object.fromEntries(names.map((name) => controls[name]).filter((each) => each && each[1] !== undefined && each[1] !== null));
+    const byHand = (each) => each && each[1] !== undefined && each[1] !== null && each[1] !== told[each[0]];
+    return Object.fromEntries(names.map((name) => controls[name]).filter(byHand));
   }
-  window.guessbook.filters = { ABOUT, only, none, known, justSet };
+  window.guessbook.filters = { ABOUT, MOMENT, only, none, known, told, justSet };
 
   function toggled(part, word, search) {
     return changed(search, { [part]: read(search)(part) === word ? null : word, row: null });
@@ -83,7 +85,7 @@
     },
 
     pickTab: function (tab, search) {
-      return changed(search, { tab: tab === "categories" ? null : tab });
+      return tab === told.tab ? same() : changed(search, { tab: tab === "categories" ? null : tab });
     },
 
     // ---- run and snapshots ----
@@ -114,6 +116,7 @@
       const unnamed = (part, number, label) => ({ value: given(part) === String(number) ? given(part) : "", label });
       setTimeout(function () {
         const values = { "step-pick": given("step"), "vs-pick": before.includes(Number(given("vs"))) ? given("vs") : "" };
+        Object.assign(told, { step: values["step-pick"], vs: values["vs-pick"] });
         for (const [pick, value] of Object.entries(values)) if (!known(pick, [value, steps])) set(pick, { value });
       });
       return [

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const { set, same, pressed, count, read, changed, callbacks, filters } = window.guessbook;
-  const { ABOUT, only, none, known, justSet } = filters;
+  const { ABOUT, MOMENT, only, none, known, told, justSet } = filters;
   const component = (type, props) => ({ type, namespace: "dash_html_components", props });
 
   // Which way an order begins when it is chosen, as `filters.ORDERS` has it.
@@ -12,7 +12,9 @@
 
   const LONGEST_STRIP = 17; // marks, with the one for what is left out
 
-  let listed = ""; // what the rows are of
+  let listed = ""; // what the rows are to be of
+  let requested = ""; // what they were asked for of, the last time
+  let repeated = ""; // what rows were of that were not wanted any more
   let opened = null; // the example whose row is marked
   let matched = null; // how many the last answer said
   let focused = null; // the row on which the keyboard is
@@ -125,9 +127,22 @@
     });
   }
 
+  const list = (run, at, search, sort) => [run, at, search, sort].join("\n");
+
+  // The rows anew. After an answer without rows, the grid's wrapper keeps its next question to itself for a moment: then once more.
+  function askAnew(api) {
+    const wanted = listed;
+    requested = "";
+    api.purgeInfiniteCache();
+    setTimeout(function () {
+      if (listed === wanted && requested !== wanted && !api.isDestroyed()) askAnew(api);
+    }, 250);
+  }
+
   callbacks({
     gridReady: function () {
       listed = "";
+      requested = repeated = "";
       opened = focused = matched = null;
       window.dash_ag_grid.getApiAsync("examples").then(function (api) {
         fitColumns(api);
@@ -150,6 +165,8 @@
         "turn-sort": { children: down ? "↓" : "↑", "aria-label": down ? "Largest first; turn round" : "Smallest first; turn round" },
         tab: { value: given("tab") || "categories" },
       };
+      for (const part of ABOUT) told[part] = given(part);
+      Object.assign(told, { sort: controls.sort.value, tab: controls.tab.value });
       for (const [control, props] of Object.entries(controls)) if (!known(control, props)) set(control, props);
       return given("example") === "" ? "book" : "book open";
     },
@@ -169,7 +186,7 @@
     order: function (order, turns, search) {
       const now = read(search)("sort");
       if (pressed() === "turn-sort" && turns) return changed(search, { sort: now.startsWith("-") ? now.slice(1) : "-" + now, row: null });
-      if (pressed() !== "sort" || !order || order === now.replace("-", "")) return same();
+      if (pressed() !== "sort" || !order || order === told.sort || order === now.replace("-", "")) return same();
       return changed(search, { sort: (LARGEST_FIRST.includes(order) ? "-" : "") + order, row: null });
     },
 
@@ -190,16 +207,16 @@
       categories = () => !style || style.display !== "none";
       if (!asked) return same();
       const given = read(search);
-      const list = [asked.run, asked.at, asked.search, given("sort")].join("\n");
-      const other = list !== listed;
+      const wanted = list(asked.run, asked.at, asked.search, given("sort"));
+      const other = wanted !== listed;
       const news = !other && pressed() === "filtered";
       const turned = given("example") !== opened;
-      listed = list;
+      listed = wanted;
       opened = given("example");
       window.dash_ag_grid.getApiAsync("examples").then(function (api) {
         fitColumns(api);
         // Refreshed rows stay until the new ones are here; an empty list has none to refresh.
-        if (other || (news && !api.getDisplayedRowCount())) api.purgeInfiniteCache();
+        if (other || (news && !api.getDisplayedRowCount())) askAnew(api);
         else if (news) api.refreshInfiniteCache();
         if (other) api.refreshHeader();
         if (!turned) return;
@@ -210,16 +227,25 @@
       return same();
     },
 
-    // After an answer without rows, the grid's wrapper may lose the next one: it drops what it has put off for a moment when it is drawn again.
-    checkRows: function (many) {
-      const lost = matched === 0 && many > 0;
-      matched = many;
+    rowsRequested: function () {
+      requested = listed;
+      return same();
+    },
+
+    // The wrapper may give the grid an answer to the question before, or drop one that comes after an answer without rows.
+    checkRows: function (answered) {
+      const lost = matched === 0 && answered.many > 0;
+      matched = answered.many;
+      const of = list(answered.run, answered.at, only([...ABOUT, ...MOMENT], answered.search), read(answered.search)("sort"));
+      const stale = of !== listed && of !== repeated;
+      repeated = stale ? of : "";
       window.dash_ag_grid.getApiAsync("examples").then(function (api) {
         fitColumns(api);
+        if (stale) return askAnew(api);
         if (!lost) return;
         setTimeout(function () {
           const first = api.getDisplayedRowAtIndex(0);
-          if (!first || !first.data) api.purgeInfiniteCache();
+          if (!first || !first.data) askAnew(api);
         }, 100);
       });
       return same();

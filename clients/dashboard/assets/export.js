@@ -7,6 +7,7 @@
     exportLinks: function (filtered, matching, ids) {
       const query = new URLSearchParams(filtered ? filtered.search : "");
       if (filtered && filtered.run) query.set("run", filtered.run);
+      if (filtered && filtered.at !== null) query.set("at", filtered.at);
       return [
         ids.map(function (id) {
           const asked = new URLSearchParams(query);

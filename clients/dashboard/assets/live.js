@@ -64,6 +64,7 @@
 
   function setLink(now) {
     if (now !== "live" && (link === "live" || link === "connecting")) goneSince = Date.now();
+    if (now === "live" && link !== "live" && goneSince) set("problem", { children: null });
     if (now === "live") lastLive = Date.now();
     link = now;
     showLine();

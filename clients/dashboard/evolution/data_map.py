@@ -17,7 +17,7 @@ from dash.exceptions import PreventUpdate
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.dashboard.queries import Queries
-from guessbook.clients.dashboard.view import View
+from guessbook.clients.dashboard.view import asked_view
 from guessbook.proto.history_pb2 import MapCell, SummariseExamplesResponse
 
 WORD = "map"  # of its tab, in the URL
@@ -124,7 +124,7 @@ def register(app: Dash, queries: Queries) -> None:
         if not filtered or not filtered["run"] or tab != WORD:
             raise PreventUpdate
         # All that the other filters leave: the rectangle is drawn upon it.
-        view = replace(View.parse(filtered["search"]), box=None)
+        view = replace(asked_view(filtered), box=None)
         summary = await queries.summary(filtered["run"], view, filtered["position"], cells=CELLS)
         return data(summary), region_counts(summary.cells), said(summary)
 

@@ -2,7 +2,6 @@
 from the server as they are scrolled to."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import isnan
 from typing import Any
 
@@ -16,7 +15,7 @@ from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.dashboard.evolution import filters
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.states import shown
-from guessbook.clients.dashboard.view import View
+from guessbook.clients.dashboard.view import View, asked_view
 from guessbook.clients.errors import GuessbookError
 from guessbook.proto.history_pb2 import Example
 
@@ -64,6 +63,7 @@ def layout() -> Component:
             filters.chips(),
             _grid(),
             dcc.Store(id="refreshed"),
+            dcc.Store(id="requested"),
             dcc.Store(id="answered"),
             dcc.Store(id="checked"),
         ],
@@ -99,14 +99,15 @@ def _grid() -> Component:
 def register(app: Dash, queries: Queries) -> None:
     async def rows(
         request: dict[str, Any] | None, asked: dict[str, Any] | None, search: str
-    ) -> tuple[dict[str, Any], int, str]:
+    ) -> tuple[dict[str, Any], dict[str, Any], str]:
         if not request:
             raise PreventUpdate
         if not asked or not asked["run"]:
             # The grid asks nothing more until it has an answer; as soon as it is known what to list, it asks again.
-            return NO_ROWS, 0, ""
-        view = replace(View.parse(search), at=asked["at"])
-        return await block(queries, asked["run"], view, request["startRow"], request["endRow"])
+            return NO_ROWS, {"many": 0, "run": "", "at": None, "search": search}, ""
+        view = asked_view(asked, search)
+        found, many, told = await block(queries, asked["run"], view, request["startRow"], request["endRow"])
+        return found, {"many": many, "run": asked["run"], "at": asked["at"], "search": search}, told
 
     app.callback(
         Output("examples", "getRowsResponse"),
@@ -116,6 +117,7 @@ def register(app: Dash, queries: Queries) -> None:
         State("filtered", "data"),
         State("url", "search"),
     )(rows)
+    in_browser(app, "rowsRequested", Output("requested", "data"), Input("examples", "getRowsRequest"))
     in_browser(app, "checkRows", Output("checked", "data"), Input("answered", "data"))
     # It also writes the filters' values. Declared as outputs, they would close a circle with the callbacks that read them.
     in_browser(app, "showView", Output("book", "className"), Input("url", "search"), at_start=True)

@@ -9,7 +9,7 @@ from dash.exceptions import PreventUpdate
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.dashboard.queries import Queries
-from guessbook.clients.dashboard.view import View, insight_word
+from guessbook.clients.dashboard.view import asked_view, insight_word
 from guessbook.clients.visible import visible
 from guessbook.proto.history_pb2 import Insight
 
@@ -30,7 +30,7 @@ def register(app: Dash, queries: Queries) -> None:
     ) -> tuple[list[Component], list[Any]]:
         if not filtered or not filtered["run"] or tab != WORD:
             raise PreventUpdate
-        view = View.parse(filtered["search"])
+        view = asked_view(filtered)
         # They are of the whole run: a filter changes nothing, and to find them is work.
         about = [filtered["run"], view.at, view.step, filtered["position"]]
         if about == told_of:

@@ -23,7 +23,7 @@ from guessbook.clients.dashboard.evolution import (
 )
 from guessbook.clients.dashboard.example import story
 from guessbook.clients.dashboard.queries import Queries
-from guessbook.clients.dashboard.view import View
+from guessbook.clients.dashboard.view import asked_view
 
 # What else there is to see of the examples that are listed: the tab's word in the URL, its label, and what is in it.
 TABS = (
@@ -84,7 +84,7 @@ def register(app: Dash, queries: Queries) -> None:
     async def spread(asked: dict[str, Any] | None) -> tuple[Any, ...]:
         if not asked or not asked["run"]:
             raise PreventUpdate
-        view = replace(View.parse(asked["search"]), at=asked["at"])
+        view = asked_view(asked)
         # What a part filters by is left out of what it counts. Without filters all three are one question.
         of_states, of_categories, of_changes = [
             await queries.summary(

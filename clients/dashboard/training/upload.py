@@ -5,19 +5,18 @@ The bytes are the request's body, so that a large file is in nobody's memory; it
 
 import asyncio
 import secrets
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse
 
-from guessbook.clients.dashboard import numbers, role
+from guessbook.clients.dashboard import gate, numbers, role
 from guessbook.clients.errors import Invalid
 
-ROUTE = "/upload"
 MOST_BYTES = 2 * 10**9
 KEPT = 4  # the newest; older ones go, once nobody reads them
 BLOCK = 1024 * 1024
@@ -34,10 +33,15 @@ class TooLarge(Exception):
 
 
 class Uploads:
-    """In a folder for the time being, which goes with the process."""
+    """In a folder of its own, emptied at first, since who was killed left theirs, and removed at the end.
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._folder = TemporaryDirectory(prefix="guessbook-upload-")
+    On the disk of the data folder: what is called temporary is memory on many machines.
+    """
+
+    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+        """`folder` is made at the first upload. Raises OSError if what is in it can't be removed."""
+        self.folder = folder
+        self.close()
         self._most_bytes = most_bytes
         self._files: dict[str, Path] = {}
         self._readers: Counter[str] = Counter()
@@ -54,9 +58,13 @@ class Uploads:
             self._readers[upload] -= 1
 
     async def receive(self, body: AsyncIterator[bytes]) -> tuple[str, int]:
-        """The upload's id, and how many bytes it has. Raises TooLarge; what came up to then, or was cut off, is removed."""
+        """The upload's id, and how many bytes it has. Raises TooLarge; what came up to then, or was cut off, is removed.
+
+        Raises OSError where there is no room, or nothing can be written.
+        """
         upload = secrets.token_urlsafe(16)
-        path = Path(self._folder.name) / upload
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.folder / upload
         try:
             size = await self._write(path, body)
         except BaseException:
@@ -70,7 +78,7 @@ class Uploads:
 
     async def _write(self, path: Path, body: AsyncIterator[bytes]) -> int:
         size = 0
-        with path.open("wb", buffering=0) as file:
+        with path.open("wb") as file:
             async for block in _blocks(body):
                 size += len(block)
                 if size > self._most_bytes:
@@ -79,7 +87,8 @@ class Uploads:
         return size
 
     def close(self) -> None:
-        self._folder.cleanup()
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.folder)
 
 
 async def _blocks(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -102,6 +111,15 @@ def register(server: FastAPI, uploads: Uploads) -> None:
             made, size = await uploads.receive(request.stream())
         except TooLarge as error:
             return JSONResponse({"error": str(error)}, 413)
+        except OSError as error:
+            return JSONResponse({"error": _not_kept(error, uploads.folder)}, 507)
         return JSONResponse({"upload": made, "bytes": size})
 
-    server.add_api_route(ROUTE, upload, methods=["POST"], include_in_schema=False, response_model=None)
+    server.add_api_route(gate.STREAMED, upload, methods=["POST"], include_in_schema=False, response_model=None)
+
+
+def _not_kept(error: OSError, folder: Path) -> str:
+    return (
+        f"The file can't be kept: {error.strerror}. Nothing was submitted. Make room in {folder}, where it is to be written, "
+        "and choose the file again; or give its path below instead."
+    )

@@ -5,13 +5,13 @@ What a model says is only ever a text node.
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import numbers, words
+from guessbook.clients.dashboard.link import href
 from guessbook.clients.dashboard.versions.choice import START, Choice, named
 from guessbook.clients.dashboard.versions.link import to_view
 from guessbook.proto.history_pb2 import (
@@ -109,7 +109,7 @@ def section(answer: CompareResponse, choice: Choice, search: str | None) -> list
     return [
         html.Div(_counts(answer, both, choice, search), className="compare-counts"),
         *_apart(answer),
-        html.Ol([_row(example, answer.after.run) for example in answer.examples], className="compared"),
+        html.Ol([_row(example, answer.after.run, choice.at) for example in answer.examples], className="compared"),
         _pages(answer, both, choice, search),
     ]
 
@@ -172,9 +172,9 @@ def _pages(answer: CompareResponse, both: int, choice: Choice, search: str | Non
     )
 
 
-def _row(example: ComparedExample, run: str) -> Component:
+def _row(example: ComparedExample, run: str, at: int | None) -> Component:
     _, word, label, mark = next(kind for kind in KINDS if kind[0] == example.change)
-    href = "/example?" + urlencode({"run": run, "example": example.index})
+    its_page = href("/example", at, run=run, example=example.index)
     return html.Li(
         className=f"compared-row {word}",
         children=[
@@ -182,7 +182,7 @@ def _row(example: ComparedExample, run: str) -> Component:
                 className="compared-head",
                 children=[
                     html.Span(mark, className="change-mark", title=label),
-                    dcc.Link(_cut(example.id), href=href, className="link"),
+                    dcc.Link(_cut(example.id), href=its_page, className="link"),
                     html.Span(label, className="dim"),
                     html.Span(
                         f"loss {numbers.loss(example.before.loss)} → {numbers.loss(example.after.loss)}",

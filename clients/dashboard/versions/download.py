@@ -43,18 +43,26 @@ def route(server: FastAPI, queries: Queries) -> None:
             return PlainTextResponse(f"{problem.told(error)}\n", 503)
         if found is None:
             return PlainTextResponse(f"There is no version {version!r}.\n", 404)
-        if found.purged:
-            return PlainTextResponse(f"The files of {found.name} are gone. A backup from before has them.\n", 410)
-        if outside := next((file.path for file in found.files if leaves(file.path)), None):
-            told = f"{found.name} names a file that does not lie in its folder: {outside!r}. Nothing was sent; unpacked, it could overwrite another."
-            return PlainTextResponse(f"{told}\n", 409)
+        if refused := refusal(found):
+            return refused
         named_file = {"content-disposition": f'attachment; filename="{found.name}.zip"'}
         return StreamingResponse(archive(queries.book, found), media_type="application/zip", headers=named_file)
 
     server.add_api_route(PATH, download, methods=["GET"], response_model=None)
 
 
-def leaves(path: str) -> bool:
+def refusal(version: Version) -> Response | None:
+    """Why it can't be had as an archive, if anything."""
+    if version.purged:
+        return PlainTextResponse(f"The files of {version.name} are gone. A backup from before has them.\n", 410)
+    outside = next((file.path for file in version.files if _leaves(file.path)), None)
+    if outside is None:
+        return None
+    told = f"{version.name} names a file outside its folder, {outside!r}: unpacked, it could overwrite another. Nothing was sent."
+    return PlainTextResponse(f"{told}\n", 409)
+
+
+def _leaves(path: str) -> bool:
     """Whether it is none of a file in the folder, on any system that the archive may be unpacked on."""
     parts = PurePosixPath(path.replace("\\", "/")).parts
     return not parts or ".." in parts or parts[0] == "/" or ":" in parts[0] or "\0" in path
