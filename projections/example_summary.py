@@ -20,7 +20,7 @@ from guessbook.proto.history_pb2 import (
 )
 
 CATEGORIES = 20
-CATEGORIES_LIMIT = 1000
+CATEGORIES_LIMIT = 10_000  # with the longest names still less than a client takes
 CELLS_LIMIT = 500  # along each axis
 MOST_VARIABLE = 0.5  # the standard deviation of a probability can't be more
 

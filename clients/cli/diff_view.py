@@ -2,8 +2,8 @@
 
 from rich.text import Text
 
-from guessbook.clients.cli import wording
 from guessbook.clients.dashboard import words
+from guessbook.clients.visible import visible
 
 KEPT = 1 / 3  # with less of the text left than this, a comparison only makes two texts harder to read
 
@@ -17,7 +17,7 @@ def changed(before: str, after: str, limit: int | None = None) -> Text:
     same = sum(len(part.text) for part in parts if part.kind == "same")
     text = Text()
     if same < KEPT * max(len(before), len(after)):
-        text.append(wording.printable(after))
+        text.append(visible(after))
     else:
         for part in parts:
             _append(text, part)
@@ -27,7 +27,7 @@ def changed(before: str, after: str, limit: int | None = None) -> Text:
 
 
 def _append(text: Text, part: words.Part) -> None:
-    shown = wording.printable(part.text)
+    shown = visible(part.text)
     if part.kind == "same" or not shown.strip():
         text.append(shown)
         return

@@ -9,6 +9,7 @@ from rich.text import Text
 from guessbook.clients.cli import curve, diff_view, wording
 from guessbook.clients.cli.listing import listing
 from guessbook.clients.cli.paging import Page
+from guessbook.clients.visible import visible
 from guessbook.proto import history_pb2
 from guessbook.proto.history_pb2 import ExampleState
 
@@ -182,7 +183,7 @@ def _texts(example: history_pb2.Example, limit: int | None) -> Table:
     texts.add_column(no_wrap=True, style="bright_black")
     texts.add_column(overflow="fold")
     for name, text in (("prompt", example.prompt), ("expected", example.expected)):
-        clean = wording.printable(text)
+        clean = visible(text)
         texts.add_row(name, Text(clean if limit is None else wording.shortened(clean, limit)))
     return texts
 

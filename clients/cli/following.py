@@ -11,6 +11,7 @@ from guessbook.clients.cli.output import err
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import GuessbookError
 from guessbook.clients.reading import Answer
+from guessbook.clients.visible import visible
 from guessbook.proto import events_pb2, history_pb2
 
 CHANGES_SHOWN = 3  # changed guesses printed per snapshot
@@ -175,4 +176,4 @@ def failure(event: events_pb2.Event) -> GuessbookError | None:
     if not event.HasField("job_failed"):
         return None
     failed = event.job_failed
-    return GuessbookError(f"the job failed at step {failed.step}: {wording.printable(failed.error)}", failed.hint)
+    return GuessbookError(f"the job failed at step {failed.step}: {visible(failed.error)}", failed.hint)

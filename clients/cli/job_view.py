@@ -5,6 +5,7 @@ from rich.text import Text
 
 from guessbook.clients.cli import wording
 from guessbook.clients.cli.listing import listing
+from guessbook.clients.visible import visible
 from guessbook.proto import control_pb2
 
 
@@ -20,5 +21,5 @@ def submitted(answer: control_pb2.SubmitJobResponse) -> RenderableType:
             prompt, expected = wording.one_line(example.prompt), wording.one_line(example.expected)
             rows.add_row(str(example.index), Text(prompt), Text(expected))
         lines += [rows, Text("")]
-    lines.append(Text(wording.printable(answer.report)))
+    lines.append(Text(visible(answer.report)))
     return Group(*lines)

@@ -7,6 +7,7 @@ from rich.text import Text
 from guessbook.clients.cli import wording
 from guessbook.clients.errors import GuessbookError
 from guessbook.clients.preview import Memory, Piece, Preview, Row
+from guessbook.clients.visible import visible
 
 
 def rendered(preview: Preview) -> RenderableType:
@@ -24,13 +25,13 @@ def rendered(preview: Preview) -> RenderableType:
 
 def missing(error: GuessbookError) -> RenderableType:
     """Why the rows are not shown as tokens."""
-    return Text(wording.printable(f"Not shown as tokens: {error}. {error.hint}"), style="yellow")
+    return Text(visible(f"Not shown as tokens: {error}. {error.hint}"), style="yellow")
 
 
 def _row(row: Row) -> list[RenderableType]:
     head = f"line {row['line']:,} · {wording.one_line(row['id'])}"
     if row["error"]:
-        told = wording.printable(f"{row['error']}. {row['hint']}")
+        told = visible(f"{row['error']}. {row['hint']}")
         return [Text(head, style="bold"), Text(told, style="red")]
     head += f" · {row['tokens']:,} tokens, {row['trained_tokens']:,} of them trained"
     if not row["templated"]:
@@ -46,7 +47,7 @@ def _row(row: Row) -> list[RenderableType]:
 
 
 def _piece(piece: Piece) -> Text:
-    text = Text(wording.printable(piece["text"]), style="green" if piece["trained"] else "")
+    text = Text(visible(piece["text"]), style="green" if piece["trained"] else "")
     if piece["left_out"]:
         text.append(f" … and {piece['left_out']:,} characters more", style="yellow")
     return text

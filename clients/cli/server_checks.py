@@ -8,6 +8,7 @@ from guessbook.clients.cli import wording
 from guessbook.clients.cli.checks import Finding
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import GuessbookError
+from guessbook.clients.visible import visible
 from guessbook.proto.history_pb2 import Status
 from guessbook.store.home import Home
 
@@ -47,7 +48,7 @@ def connected(told: Told) -> Finding:
     names = [trainer.id for trainer in told.status.trainers if trainer.connected]
     if not names:
         return Finding("connected", "warn", "no trainer", "Jobs wait until one comes: guessbook trainer")
-    return Finding("connected", "ok", ", ".join(wording.printable(name) for name in names))
+    return Finding("connected", "ok", ", ".join(visible(name) for name in names))
 
 
 def versions(told: Told) -> Finding:

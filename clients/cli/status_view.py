@@ -41,8 +41,8 @@ def status(answer: history_pb2.Status, coverage: Coverage | None = None) -> Rend
 
 def run_lines(run: history_pb2.Run) -> list[Text]:
     """Progress, loss and states of a run, in two or three lines."""
-    share = run.step / run.total_steps if run.total_steps else 0.0
-    progress = f"  step {run.step}/{run.total_steps} ({wording.percent(share)})"
+    done = 100 * run.step // run.total_steps if run.total_steps else 0  # rounded down: 100 % is the end
+    progress = f"  step {run.step}/{run.total_steps} ({done} %)"
     if run.eta_seconds:
         progress += f" · {wording.duration(run.eta_seconds)} to go"
     if run.seconds_per_step:

@@ -8,6 +8,7 @@ from guessbook.clients.cli.options import AsJson, AtOption, VersionArgument
 from guessbook.clients.cli.output import show as show_answer
 from guessbook.clients.client import Guessbook
 from guessbook.clients.errors import NotFound
+from guessbook.clients.visible import visible
 from guessbook.proto import events_pb2, history_pb2
 
 
@@ -49,7 +50,7 @@ def view(version: history_pb2.Version) -> RenderableType:
         ("run", f"{version.run} (`guessbook examples {version.run}` shows how it was learned)"),
         ("steps", f"{version.steps}, final loss {wording.loss(version.final_loss)}"),
         ("right", change if measured else "not measured"),
-        ("notes", wording.printable(version.notes) or "–"),
+        ("notes", visible(version.notes) or "–"),
     ]
     if version.HasField("consolidation"):
         rows.append(("merged", _proof(version.consolidation)))

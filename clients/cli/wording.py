@@ -6,10 +6,9 @@ from datetime import datetime
 from rich.filesize import decimal
 from rich.text import Text
 
+from guessbook.clients.visible import visible
 from guessbook.projections import names
 from guessbook.proto import events_pb2, history_pb2
-
-ZERO_WIDTH_JOINER = "\u200d"  # holds emoji together; the one invisible character that is let through
 
 EXAMPLE_STATES: dict[history_pb2.ExampleState.ValueType, tuple[str, str]] = {
     history_pb2.EXAMPLE_STATE_LEARNED: ("learned", "green"),
@@ -68,16 +67,9 @@ def mark(correct: bool) -> Text:
     return Text("✓", style="green") if correct else Text("✗", style="red")
 
 
-def printable(text: str) -> str:
-    """Foreign text with its control characters spelled out, so that a model's output can't steer the terminal."""
-    return "".join(
-        character if character.isprintable() or character in ("\n", ZERO_WIDTH_JOINER) else repr(character)[1:-1]
-        for character in text
-    )
-
-
 def one_line(text: str) -> str:
-    return printable(" ".join(text.split()))
+    """Foreign text in one line, in which nothing steers the terminal."""
+    return visible(" ".join(text.split()))
 
 
 def shortened(text: str, limit: int) -> str:

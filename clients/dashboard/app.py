@@ -5,8 +5,8 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import uvicorn
@@ -36,6 +36,7 @@ from guessbook.clients.dashboard.evolution import page as evolution
 from guessbook.clients.dashboard.example import page as example
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.training import page as training
+from guessbook.clients.dashboard.training.upload import Uploads
 from guessbook.clients.dashboard.versions import download
 from guessbook.clients.dashboard.versions import page as versions
 from guessbook.store.home import Home
@@ -60,9 +61,20 @@ INDEX = """<!DOCTYPE html>
 </html>"""
 
 
-def build(queries: Queries, hub: live.Hub, tokens: Mapping[str, str], hosts: Iterable[str], cookie: str) -> ASGIApp:
-    """The whole application behind its gate. `tokens`: what a browser shows to be answered in a role, by that role."""
-    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+def build(
+    queries: Queries, hub: live.Hub, uploads: Uploads, tokens: Mapping[str, str], hosts: Iterable[str], cookie: str
+) -> ASGIApp:
+    """The whole application behind its gate. `tokens`: what a browser shows to be answered in a role, by that role.
+
+    `uploads` are closed when it is shut down.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with closing(uploads):
+            yield
+
+    server = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
 
     async def tab(socket: WebSocket) -> None:
         await live.serve_tab(socket, hub)
@@ -89,8 +101,9 @@ def build(queries: Queries, hub: live.Hub, tokens: Mapping[str, str], hosts: Ite
     app.layout = layout.layout
     for frame in (layout, header, navigation, problem):
         frame.register(app)
-    for part in (shown_run, timebar, commands, guarded, training, evolution, example, versions, audit, backups):
+    for part in (shown_run, timebar, commands, guarded, evolution, example, versions, audit, backups):
         part.register(app, queries)
+    training.register(app, queries, uploads)
     share.register(app, tokens.get(role.GUEST, ""))
     # Dash does it at the first request of "/" alone; a page that is opened first by its own address would have no scripts.
     app._setup_server()  # type: ignore[no-untyped-call]
@@ -128,7 +141,8 @@ async def serve(home: Home, address: str | None, listening: socket.socket, hosts
     queries = Queries(lambda: address or home.address(), lambda name: server_token(home, name))
     hub = live.Hub()
     names = [*(f"{host}:{port}" for host in gate.LOOPBACK), *hosts]
-    app = build(queries, hub, tokens, names, f"guessbook_{port}")
+    uploads = Uploads(home.cache / f"dashboard-uploads-{port}")
+    app = build(queries, hub, uploads, tokens, names, f"guessbook_{port}")
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
     server = Announcing(config, f"http://{HOST}:{port}/?token={tokens[role.OWNER]}", home.root / "dashboard.link")
     async with asyncio.TaskGroup() as tasks:

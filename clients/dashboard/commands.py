@@ -233,15 +233,22 @@ async def _message(book: AsyncGuessbook, order: dict[str, str]) -> str:
 
 
 async def _move_to_the_end(book: AsyncGuessbook, job: str) -> str:
-    """Behind all that wait, whose last one's priority it takes: without that it would stay before the less urgent."""
+    """Behind all that wait, whose last one's priority it takes: without that it would stay before the less urgent.
+
+    These are two commands. Where the second fails, the error says what the first one changed.
+    """
     waiting = (await book.jobs(states=[JOB_STATE_QUEUED, JOB_STATE_INTERRUPTED])).jobs
     priorities = [one.priority for one in waiting if not one.held]
     moved = next((one for one in waiting if one.id == job), None)
-    messages = []
+    changed = ""
     if moved and priorities and moved.priority != priorities[-1]:
-        messages.append((await book.set_priority(job, priorities[-1])).message)
-    messages.append((await book.move(job)).message)
-    return " ".join(messages)
+        changed = (await book.set_priority(job, priorities[-1])).message
+    try:
+        return f"{changed} {(await book.move(job)).message}".strip()
+    except GuessbookError as error:
+        if not changed:
+            raise
+        raise type(error)(f"{changed} But it was not moved behind the last: {error}", error.hint) from error
 
 
 async def _name_of(queries: Queries, job: str) -> str:

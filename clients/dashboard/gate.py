@@ -22,7 +22,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 SHORTEST_TOKEN = 32  # characters
 _READING = ("GET", "HEAD")
 LONGEST_BODY = 4 * 1024 * 1024  # bytes; what the pages send is far smaller
-STREAMED = "/upload"  # that limits itself, and holds none of it in memory
+STREAMED = "/upload"  # the route of upload.py, which limits itself and holds none of it in memory
 
 
 def token(path: Path) -> str:

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
+from dash import Dash, Input, Output, Patch, State, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
+from guessbook.clients.async_client import AsyncGuessbook
 from guessbook.clients.dashboard import outcome, problem
 from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.errors import GuessbookError
+from guessbook.clients.visible import visible
 from guessbook.proto.safety_pb2 import (
     OPERATION_STAGE_BACKED_UP,
     OPERATION_STAGE_COMPLETED,
@@ -83,7 +85,7 @@ def dialog() -> Component:
     """For the frame. Which of its parts are seen, the class of #guarded-body says: asking, ready, impossible, running or ended."""
     return html.Div(
         [
-            *(dcc.Store(id=name) for name in ("guarded-asked", "guarded-order", "guarded-operation")),
+            *(dcc.Store(id=name) for name in ("guarded-asked", "guarded-order", "guarded-operation", "guarded-left")),
             dmc.Modal(
                 id="guarded",
                 opened=False,
@@ -153,7 +155,10 @@ def register(app: Dash, queries: Queries) -> None:
         Output("guarded-problem", "children"),
         Output("guarded-operation", "data"),
         Output("guarded-order", "data"),
+        Output("guarded-left", "data"),
         Input("guarded-asked", "data"),
+        State("guarded-operation", "data"),
+        State("guarded-left", "data"),
     )
     in_browser(
         app,
@@ -210,7 +215,7 @@ def _ready(kind: Kind) -> str:
 
 def steps(plan: Sequence[str]) -> list[Component]:
     """A dry run's plan, line by line."""
-    return [html.Li(_capital(line)) for line in plan]
+    return [html.Li(_capital(visible(line))) for line in plan]
 
 
 def _capital(text: str) -> str:
@@ -257,7 +262,36 @@ def _register_progress(app: Dash, queries: Queries) -> None:
         State("guarded", "opened"),
         prevent_initial_call=True,
     )(follow)
+    _register_left(app, queries)
     _register_abort(app, queries)
+
+
+def _register_left(app: Dash, queries: Queries) -> None:
+    """Operations that still ran when the dialog was opened for another one."""
+
+    async def follow_left(left: list[str] | None, _touched: Any) -> tuple[list[Component], Patch]:
+        over = await ended(queries.book, left or [])
+        if not over:
+            raise PreventUpdate
+        # What the browser holds by now may be more than was asked about.
+        rest = Patch()
+        for operation in over:
+            rest.remove(operation.id)
+        return [_outcome(operation) for operation in over], rest
+
+    app.callback(
+        Output("outcome", "children", allow_duplicate=True),
+        Output("guarded-left", "data", allow_duplicate=True),
+        Input("guarded-left", "data"),
+        Input("versions-touched", "data"),
+        prevent_initial_call=True,
+    )(follow_left)
+
+
+async def ended(book: AsyncGuessbook, identities: Sequence[str]) -> list[Operation]:
+    """Those of some operations that are over, however they ended."""
+    answers = [await book.operations(id=identity) for identity in identities]
+    return [operation for answer in answers for operation in answer.operations if operation.stage in ENDS]
 
 
 def _progress_class(operation: Operation) -> str:
@@ -312,7 +346,7 @@ def end(operation: Operation) -> str:
     """How it ended, what is safe, and what to do."""
     if operation.stage == OPERATION_STAGE_COMPLETED:
         return f"{_sentence(operation.checked)} The backup before it is {operation.backup}, at {', '.join(operation.places)}."
-    return f"{_sentence(operation.error)} {operation.hint}".strip()
+    return visible(f"{_sentence(operation.error)} {operation.hint}".strip())
 
 
 def _sentence(text: str) -> str:

@@ -42,10 +42,15 @@ def duration(seconds: float) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes, in powers of 1,000: "512 bytes", "1.4 MB"."""
+    """Bytes, in powers of 1,000, as disks are sold: "1 byte", "512 bytes", "1.4 MB", "120 MB"."""
     if count < 1000:
-        return f"{count} bytes"
+        return f"{count} byte{'s' * (count != 1)}"
     value, unit = float(count), -1
     while value >= 999.5 and unit < 4:
         value, unit = value / 1000, unit + 1
-    return f"{value:.3g} {('kB', 'MB', 'GB', 'TB', 'PB')[unit]}"
+    return f"{value:.{0 if value >= 99.95 else 1}f} {('kB', 'MB', 'GB', 'TB', 'PB')[unit]}"
+
+
+def files(count: int) -> str:
+    """ "1 file", "1,204 files"."""
+    return f"{count:,} file{'s' * (count != 1)}"

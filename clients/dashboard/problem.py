@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 
 from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.errors import GuessbookError
+from guessbook.clients.visible import visible
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def register(app: Dash) -> None:
 def told(error: GuessbookError) -> str:
     """What happened, and what to do next."""
     happened = str(error).rstrip(".")
-    return f"{happened[:1].upper()}{happened[1:]}. {error.hint}".strip()
+    return visible(f"{happened[:1].upper()}{happened[1:]}. {error.hint}".strip())
 
 
 def report(error: Exception) -> None:

@@ -22,7 +22,6 @@ from guessbook.proto.history_pb2 import (
     Status,
     Steps,
     SummariseExamplesResponse,
-    Trajectory,
 )
 from guessbook.proto.log_pb2 import HeadResponse
 
@@ -72,9 +71,6 @@ class Queries:
 
     async def steps(self, run: str, position: int | None, max_points: int) -> Steps:
         return await self.book.steps(run, at(position), max_points=max_points)
-
-    async def trajectory(self, run: str, index: int, position: int | None) -> Trajectory:
-        return await self.book.trajectory(run, f"#{index}", at(position))
 
     # ---- questions about the examples that `view` is about, as of the snapshot it shows ----
 

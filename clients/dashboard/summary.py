@@ -5,6 +5,7 @@ from typing import Any
 from guessbook.clients import cautions
 from guessbook.clients.dashboard import commands, numbers, role
 from guessbook.clients.dashboard.view import View
+from guessbook.clients.visible import visible
 from guessbook.projections.names import job_state, priority
 from guessbook.proto.history_pb2 import JOB_STATE_ACTIVE, JOB_STATE_QUEUED, Job, Run, Status
 
@@ -20,7 +21,7 @@ def describe(view: View, status: Status, run: Run | None, jobs: list[Job]) -> di
         "empty": job is None and run is None,
         "run": "",
         "job": job.id if job else "",
-        "name": job.name if job else run.name if run else "",
+        "name": visible(job.name if job else run.name if run else ""),
         "state": job_state(job.state) if job else job_state(run.state) if run else "",
         "pending": job.pending if job else "",
         "held": bool(job and job.held),
@@ -72,7 +73,7 @@ def note(status: Status, job: Job | None, run: Run | None) -> str:
     """One sentence on what is unusual about the job, if anything is."""
     trained = any(trainer.connected for trainer in status.trainers)
     if job and job.error:
-        return f"{job.error} {job.hint}".strip()
+        return visible(f"{job.error} {job.hint}".strip())
     if job and job.pending:
         return f"{job.pending.capitalize()} was asked for; the trainer answers at its next step."
     if job and job.state == JOB_STATE_QUEUED and job.held:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from guessbook.clients.visible import visible
 from guessbook.proto.history_pb2 import Run, Version
 from guessbook.proto.safety_pb2 import Backup, Operation
 
@@ -81,7 +82,10 @@ def marks(
     """What stands out in the history of a log."""
     found = [
         Mark(
-            snapshot.position, snapshot.recorded_at_us, "snapshot", f"Snapshot at step {snapshot.step:,} of {run.name}"
+            snapshot.position,
+            snapshot.recorded_at_us,
+            "snapshot",
+            f"Snapshot at step {snapshot.step:,} of {visible(run.name)}",
         )
         for run in runs
         for snapshot in run.snapshots

@@ -4,18 +4,23 @@ The slider is the browser's own, made in assets/timebar.js: Dash has none that s
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from guessbook.clients.dashboard import time_axis
+from guessbook.clients.dashboard import role, time_axis
 from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.view import View
 from guessbook.proto.history_pb2 import At
+
+Answer = TypeVar("Answer")
+
+TOPICS = ("versions", "backups", "snapshots")  # whatever makes a mark; an operation touches the versions
 
 
 def layout() -> Component:
@@ -46,8 +51,8 @@ def layout() -> Component:
 
 
 def register(app: Dash, queries: Queries) -> None:
-    async def axis(*_touched: Any) -> tuple[dict[str, Any], list[Component]]:
-        return drawn(await _axis(queries))
+    async def axis(*touched: dict[str, Any] | None) -> tuple[dict[str, Any], list[Component]]:
+        return drawn(await whole_axis(queries, [told["position"] if told else 0 for told in touched]))
 
     async def point(place: str | None, known: dict[str, int] | None) -> dict[str, int] | None:
         at = View.parse(place).at
@@ -58,8 +63,7 @@ def register(app: Dash, queries: Queries) -> None:
     app.callback(
         Output("past-axis", "data"),
         Output("past-marks", "children"),
-        Input("versions-touched", "data"),
-        Input("snapshots-touched", "data"),
+        *(Input(f"{topic}-touched", "data") for topic in TOPICS),
     )(axis)
     app.callback(Output("past-point", "data"), Input("place", "data"), State("past-point", "data"))(point)
     in_browser(
@@ -89,10 +93,25 @@ def register(app: Dash, queries: Queries) -> None:
     in_browser(app, "toLive", search, Input("to-live", "n_clicks"), State("url", "search"))
 
 
-async def _axis(queries: Queries) -> time_axis.Axis:
+async def whole_axis(queries: Queries, touched: Sequence[int]) -> time_axis.Axis:
+    """The axis of the whole log. `touched`: the positions at which a tab was told last that each of `TOPICS` changed; 0: it was told nothing yet.
+
+    What a topic makes is asked for once a position, for all tabs: a snapshot comes in pieces, and each of them touches every tab.
+    """
     book = queries.book
-    now, first, runs, versions, operations, backups = await asyncio.gather(
-        book.status(), book.status(At(position=1)), book.runs(), book.versions(), book.operations(), book.backups()
+    versions_at, backups_at, snapshots_at = touched
+
+    def kept(position: int, name: str, ask: Callable[[], Awaitable[Answer]]) -> Awaitable[Answer]:
+        key = repr(("axis", role.asking.get(), name, position))
+        return queries._kept(key, ask) if position else ask()
+
+    first, now, versions, operations, backups, runs = await asyncio.gather(
+        kept(1, "first", lambda: book.status(At(position=1))),
+        kept(max(touched), "now", book.status),
+        kept(versions_at, "versions", book.versions),
+        kept(versions_at, "operations", book.operations),
+        kept(backups_at, "backups", book.backups),
+        kept(snapshots_at, "runs", book.runs),
     )
     found = time_axis.marks(runs.runs, versions.versions, operations.operations, backups.backups)
     return time_axis.axis(first.recorded_at_us, (now.position, now.recorded_at_us), found)

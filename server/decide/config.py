@@ -116,7 +116,7 @@ def complete(asked: TrainingConfig, base_model: str, trainers: Iterable[Trainer]
     if not config.base_model:
         raise Invalid(
             "no base model is given",
-            "Name one with --model: a Hugging Face id, a local folder or a .gguf file; or start the server with --base-model.",
+            "Name one (--model, or the field Base model): a Hugging Face id, a local folder or a .gguf file; or start the server with --base-model.",
         )
     check(config)
     if config.load_in_4bit and gpus and not any(gpus):

@@ -115,7 +115,7 @@ def _propose_delete(book: Book, asked: OperationRequest, about: Circumstances) -
     purge_after_us = about.now_us + about.trash_days * DAY_US
     plan = [
         f"{version.name} goes to the trash with its {len(version.files)} files and stays there for {about.trash_days} days",
-        f"until then `guessbook restore {version.name}` brings it back",
+        f"until then Restore on the page Versions, or `guessbook restore {version.name}`, brings it back",
     ]
     if after["latest"] != latest:
         plan.append(f"latest moves from {latest} to {after['latest'] or 'nothing'}")

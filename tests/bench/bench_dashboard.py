@@ -174,7 +174,7 @@ def _live(browser: Browser, dashboard: Dashboard, producing: Producing, seconds:
     tab = Tab(browser, dashboard.link, "/")
     producing.at_rate(10, 2)
     tab.wait_for_step(producing.recorded[-1][1])
-    shares: dict[int, tuple[float, float]] = {}
+    shares: dict[int, list[float]] = {}
     percentiles: dict[str, Percentiles] = {}
     for rate in RATES:
         producing.recorded.clear()
@@ -182,7 +182,7 @@ def _live(browser: Browser, dashboard: Dashboard, producing: Producing, seconds:
         producing.at_rate(rate, seconds)
         tab.wait_for_step(producing.recorded[-1][1])
         took = time.perf_counter() - begin
-        shares[rate] = tuple((after - was) / took for after, was in zip(_cpu(dashboard), before, strict=True))
+        shares[rate] = [(after - was) / took for after, was in zip(_cpu(dashboard), before, strict=True)]
         _say(f"{rate} events/s: share of a core, dashboard and browser", shares[rate])
         percentiles[str(rate)] = _percentiles(f"{rate} events/s: event to DOM", _delays(producing, tab))
     producing.at_once(HOUR_EVENTS)

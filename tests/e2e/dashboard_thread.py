@@ -11,6 +11,7 @@ from eventually import eventually
 
 from guessbook.clients.dashboard import app, live, role
 from guessbook.clients.dashboard.queries import Queries
+from guessbook.clients.dashboard.training.upload import Uploads
 from guessbook.store.home import Home
 
 TOKEN = "a token of this test, long enough to be one"
@@ -22,6 +23,7 @@ class DashboardThread:
     def __init__(self, home: Home, address: str, queries: type[Queries] = Queries) -> None:
         self.hub = live.Hub()
         self._queries: Callable[[], Queries] = lambda: queries(lambda: address, home.token)
+        self._uploads = Uploads(home.cache / "dashboard-uploads")
         self._listening = socket.create_server((app.HOST, 0))
         self._server: uvicorn.Server | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
@@ -33,7 +35,7 @@ class DashboardThread:
     async def _serve(self) -> None:
         queries = self._queries()
         host, port = self._listening.getsockname()
-        built = app.build(queries, self.hub, {role.OWNER: TOKEN}, [f"{host}:{port}"], "test")
+        built = app.build(queries, self.hub, self._uploads, {role.OWNER: TOKEN}, [f"{host}:{port}"], "test")
         self._server = uvicorn.Server(uvicorn.Config(built, log_level="warning", timeout_graceful_shutdown=2))
         following = asyncio.create_task(live.follow(queries, self.hub))
         await self._server.serve(sockets=[self._listening])

@@ -128,6 +128,15 @@ def test_new_events_come_on_top_or_are_counted(
     page.locator("#events-newest").click()
     expect(page.locator(".rows.events tbody tr").first).to_contain_text(f"{before + 2}")
 
+    page.set_viewport_size({"width": 1440, "height": 260})
+    page.goto(dashboard.page("/audit", "subject=job/"))
+    expect(event(page, "JobCompleted").first).to_be_visible()
+    expect(event(page, "VersionNoted")).to_have_count(0)
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    expect(page.locator(".rows.events tbody tr").first).not_to_be_in_viewport()
+    book.note_version(versions[0], "which the filter hides")
+    expect(page.locator("#events-newest")).to_have_text("The log went on")
+
 
 def test_the_log_is_verified_and_the_verdict_stays(
     page: Page, dashboard: Dashboard, book: Guessbook, versions: list[str]

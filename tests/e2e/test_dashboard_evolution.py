@@ -191,10 +191,10 @@ def test_categories_are_text_and_many_of_them_are_counted(
     page.goto(dashboard.page("/evolution"))
     expect(page.locator("#category-note")).to_contain_text("50 of 1,200 categories, the largest")
     expect(page.locator(".category-name").first).to_have_text("<img src=x onerror=alert(1)>")
-    page.locator("#category-filter").fill("kind 0077")
-    page.get_by_role("option", name="kind 0077").click()
+    page.locator("#category-filter").fill("kind 1150")
+    page.get_by_role("option", name="kind 1150").click()
     expect(page.locator("#matching")).to_have_text("1 of 1,200 examples")
-    expect(page.locator(".filter-chip")).to_have_text("Category kind 0077")
+    expect(page.locator(".filter-chip")).to_have_text("Category kind 1150")
 
 
 def test_a_category_that_is_not_there_is_said(page: Page, dashboard: Dashboard, learned: ScriptedTrainer) -> None:
@@ -203,6 +203,39 @@ def test_a_category_that_is_not_there_is_said(page: Page, dashboard: Dashboard, 
     page.locator(".filter-chip").click()
     listed(page, 0, 1, 2, 3, 4, 5)
     expect(page.locator("#problem")).to_be_empty()
+
+
+def test_a_list_is_as_long_as_its_rows_and_an_empty_one_says_so_where_it_begins(
+    page: Page, dashboard: Dashboard, learned: ScriptedTrainer
+) -> None:
+    page.goto(dashboard.page("/evolution", "q=nothing+has+this"))
+    expect(page.locator("#matching")).to_have_text("0 of 6 examples")
+    expect(page.get_by_role("grid").get_by_text("No example matches. Take a filter away")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#category-bars")).to_have_text("No example matches.")
+    page.get_by_role("button", name="nothing has this").click()
+    listed(page, 0, 1, 2, 3, 4, 5)
+    last = page.locator('.ag-row[row-index="5"]').bounding_box()
+    grid = page.locator("#examples").bounding_box()
+    assert last
+    assert grid
+    assert 0 <= grid["y"] + grid["height"] - last["y"] - last["height"] <= 4
+
+
+def test_an_insight_is_a_filter_in_words(page: Page, dashboard: Dashboard, learned: ScriptedTrainer) -> None:
+    page.goto(dashboard.page("/evolution", "insight=forgotten@10"))
+    expect(page.locator(".filter-chip")).to_have_text("Insight: forgotten at step 10")
+
+
+def test_before_a_run_began_the_page_leads_back(
+    page: Page, dashboard: Dashboard, learned: ScriptedTrainer, book: Guessbook
+) -> None:
+    run = book.run().id
+    page.goto(dashboard.page("/evolution", f"run={run}&at=2"))
+    expect(page.get_by_role("heading", name=f"{run} had not begun at this point")).to_be_visible()
+    page.locator("#no-run").get_by_role("link", name="Return to live").click()
+    listed(page, 0, 1, 2, 3, 4, 5)
+    page.go_back()
+    expect(page.get_by_role("heading", name=f"{run} had not begun at this point")).to_be_visible()
 
 
 def test_without_a_run_the_page_says_how_to_get_one(page: Page, dashboard: Dashboard) -> None:

@@ -81,6 +81,16 @@ def test_a_link_to_an_example_names_its_run(page: Page, dashboard: Dashboard, tr
     expect(page.locator("#story")).to_contain_text("3 times 7")
 
 
+def test_a_link_is_shown_where_the_browser_lets_nothing_be_copied(
+    page: Page, dashboard: Dashboard, training: ScriptedTrainer
+) -> None:
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.goto(dashboard.page("/example", "example=2"))
+    expect(page.locator("#story")).to_contain_text("3 times 7")
+    page.get_by_role("button", name="Copy a link").click()
+    expect(page.locator("#outcome")).to_contain_text(f"/example?example=2&run={training.run}")
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_hostile_text_stays_text_and_in_its_place(
     page: Page, dashboard: Dashboard, training: ScriptedTrainer, width: int
@@ -187,6 +197,19 @@ def test_an_export_holds_exactly_what_is_listed(
     report = exported("Report").read_text()
     assert "only these are told of below: learned" in report
     assert "Norway" not in report
+
+
+def test_the_data_map_and_an_export_of_the_past_are_of_then(
+    page: Page, dashboard: Dashboard, book: Guessbook, training: ScriptedTrainer
+) -> None:
+    began = book.run().snapshots[0].position - 2
+    page.goto(dashboard.page("/evolution", f"at={began}"))
+    page.get_by_role("tab", name="Data map").click()
+    expect(page.locator("#data-map-said")).to_have_text("No snapshot has looked at any of these examples yet.")
+    page.locator("#export-menu summary").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    assert download.value.suggested_filename.endswith(f"_at-{began}.csv")
 
 
 def test_an_export_that_can_not_be_made_says_why(page: Page, dashboard: Dashboard, training: ScriptedTrainer) -> None:

@@ -191,6 +191,41 @@ def test_a_path_that_is_wrong_is_told(
     expect(page.locator("#submit-problem")).to_be_empty()
 
 
+def test_only_the_file_that_was_looked_at_is_submitted_and_only_once(
+    page: Page, dashboard: Dashboard, book: Guessbook, training: ScriptedTrainer, tmp_path: Path
+) -> None:
+    page.goto(dashboard.link)
+    page.get_by_role("button", name="Submit a dataset").click()
+    path, go, found = page.get_by_label("Or its path"), page.locator("#submit-go"), page.locator("#submit-found")
+    path.fill(str(dataset(tmp_path, "four.jsonl")))
+    path.press("Enter")
+    expect(found).to_contain_text("4 examples")
+    expect(go).to_be_enabled()
+    path.fill(str(dataset(tmp_path, "two.jsonl", examples=2)))
+    expect(go).to_be_disabled()
+    expect(found).to_be_empty()
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a file").click()
+    chooser.value.set_files(tmp_path / "four.jsonl")
+    expect(found).to_contain_text("4 examples")
+    expect(path).to_have_value("")
+    path.fill(str(tmp_path / "two.jsonl"))
+    expect(go).to_be_disabled()
+    expect(page.locator("#upload-progress")).to_be_empty()
+    page.get_by_role("button", name="Look at it").click()
+    expect(found).to_contain_text("2 examples")
+    go.click()
+    expect(go).to_be_hidden()
+    assert order(book) == ["two.jsonl"]
+
+    page.get_by_role("button", name="Submit a dataset").click()
+    expect(go).to_be_disabled()
+    expect(path).to_have_value("")
+    expect(page.get_by_label("Name")).to_have_value("")
+    expect(found).to_be_empty()
+    expect(page.locator("#submit-rows")).to_be_empty()
+
+
 def test_a_guest_sees_the_queue_and_steers_nothing(
     page: Page, dashboard: Dashboard, server: ServerProcess, waiting: list[str]
 ) -> None:

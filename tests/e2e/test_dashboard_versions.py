@@ -155,6 +155,20 @@ def test_a_consolidation_that_waits_for_a_trainer_can_be_given_up(
     assert book.operations().operations[0].stage == OPERATION_STAGE_UNDONE
 
 
+def test_an_operation_is_told_of_at_its_end_although_another_was_asked_for_meanwhile(
+    page: Page, dashboard: Dashboard, book: Guessbook, made: Made
+) -> None:
+    page.goto(dashboard.page("/versions"))
+    dialog = ask(page, "Consolidate")
+    dialog.get_by_label("Reason").fill("to be served without PEFT")
+    dialog.get_by_role("button", name="Consolidate").click()
+    expect(dialog.locator("#guarded-stages")).to_contain_text("Waits for a trainer", timeout=BACKUP_MS)
+    dialog.locator("#guarded-close").click()
+    ask(page, "Delete").locator("#guarded-close").click()
+    book.abort_operation(book.operations().operations[0].id, reason="the trainer is away")
+    expect(page.locator("#outcome")).to_contain_text(f"Consolidate {made.third}: undone")
+
+
 def test_a_guest_sees_everything_and_is_refused_whatever_the_page_asks(
     page: Page, dashboard: Dashboard, server: ServerProcess, book: Guessbook, made: Made
 ) -> None:

@@ -16,6 +16,7 @@ from guessbook.clients.cli.output import as_document
 from guessbook.clients.cli.resume import why_it_waits
 from guessbook.clients.cli.submit import called
 from guessbook.clients.cli.training_options import chosen
+from guessbook.clients.visible import visible
 from guessbook.proto import events_pb2, history_pb2
 
 
@@ -188,7 +189,7 @@ def test_durations_and_foreign_text_read_well() -> None:
         "18 min",
         "2 h 10 min",
     ]
-    assert wording.printable("a\tb\x1b[0m\n👩‍🔬") == "a\\tb\\x1b[0m\n👩‍🔬"
+    assert visible("a\tb\x1b[0m\n👩‍🔬") == "a\\tb\\x1b[0m\n👩‍🔬"
     assert wording.one_line(" a \n b ") == "a b"
 
 

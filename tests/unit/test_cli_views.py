@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pytest
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 
 from guessbook.clients import cautions
 from guessbook.clients.cli import (
@@ -267,6 +267,12 @@ def test_status_of_the_past_says_so_and_shows_the_run_of_then() -> None:
     assert "step 30/60 (50 %) · 1 min 12 s to go" in shown
     assert "right 30 of 36 at step 25" in shown
     assert "learned 30" in shown
+
+
+def test_a_run_is_at_100_percent_only_at_its_end() -> None:
+    shown = [text(Group(*status_view.run_lines(history_pb2.Run(step=step, total_steps=300)))) for step in (299, 300)]
+    assert "299/300 (99 %)" in shown[0]
+    assert "300/300 (100 %)" in shown[1]
 
 
 def test_the_queue_shows_a_job_that_is_held_and_one_that_is_asked_to_pause() -> None:

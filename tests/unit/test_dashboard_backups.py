@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,14 +13,13 @@ from guessbook.clients.async_client import AsyncGuessbook
 from guessbook.clients.dashboard import role
 from guessbook.clients.dashboard.backups import desk as backup_desk
 from guessbook.clients.dashboard.backups import restoring
-from guessbook.clients.dashboard.backups.clock import Clock
 from guessbook.clients.dashboard.backups.coverage import advice
 from guessbook.clients.dashboard.backups.keeping import kept_as
 from guessbook.clients.dashboard.backups.listing import chosen
 from guessbook.clients.dashboard.backups.month import Made, gaps, kind_word
 from guessbook.clients.dashboard.backups.selection import ROWS, Selection
-from guessbook.clients.dashboard.backups.size import size
 from guessbook.clients.dashboard.backups.work import Desk, Outcome, Work
+from guessbook.clients.dashboard.clock import Clock
 from guessbook.clients.errors import Forbidden, Invalid, Rejected
 from guessbook.projections.book import Book
 from guessbook.proto.safety_pb2 import Backup
@@ -65,7 +65,7 @@ def test_what_the_page_calls_kept_is_what_the_server_does_not_prune() -> None:
         ]
         book = Book()
         book.backups.by_place = {(one.id, one.place): one for one in backups}
-        goes = {(identity, place) for place, identity in prunable(book, keep, clock("Asia/Tokyo").zone)}
+        goes = {(identity, place) for place, identity in prunable(book, keep, ZoneInfo("Asia/Tokyo"))}
         kept = kept_as(backups, keep, clock("Asia/Tokyo"))
         newest = {
             place: max(one.created_at_us for one in backups if one.place == place and one.sound)
@@ -132,16 +132,6 @@ def test_times_are_those_of_the_schedule_s_zone_else_the_browser_s() -> None:
     assert Clock.of("", "../etc/passwd", NOON_US).said == "UTC"
     assert clock().moment(NOON_US - 400 * DAY_US) == "19 Oct 2025 12:00"
     assert f"{clock().next('03:00'):%d %H:%M} {clock().next('12:30'):%d %H:%M}" == "24 03:00 23 12:30"
-
-
-def test_sizes() -> None:
-    assert [size(1), size(999), size(1500), size(999_960), size(123_456_789)] == [
-        "1 byte",
-        "999 bytes",
-        "1.5 kB",
-        "1.0 MB",
-        "123 MB",
-    ]
 
 
 def test_commands_in_an_advice_are_code() -> None:

@@ -4,7 +4,7 @@ import math
 
 from guessbook.clients.dashboard.evolution import data_map, insights
 from guessbook.clients.dashboard.view import View, insight_word
-from guessbook.proto.history_pb2 import Insight, MapCell, SummariseExamplesResponse
+from guessbook.proto.history_pb2 import Insight, MapCell, Run, Snapshot, SummariseExamplesResponse
 
 HALF = data_map.CELLS // 2
 SUMMARY = SummariseExamplesResponse(
@@ -53,3 +53,10 @@ def test_an_insight_about_more_than_it_names_says_so() -> None:
     said = str(insights.card(insight))
     assert "List the clearest 1,000 of 5,000" in said
     assert "10 of 5,000 in particular" in said
+
+
+def test_insights_say_what_they_are_of() -> None:
+    run = Run(snapshots=[Snapshot(step=step, complete=step < 1200) for step in (0, 1000, 1200)])
+    assert insights.note(run, None) == "Of all examples of the run, as of step 1,000"
+    assert insights.note(run, 0) == "Of all examples of the run, as of step 0"
+    assert insights.note(Run(), None) == "Of all examples of the run, before its first snapshot"

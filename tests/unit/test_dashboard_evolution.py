@@ -2,7 +2,7 @@
 
 import pytest
 
-from guessbook.clients.dashboard.evolution import cards, categories, changed, examples, filters, pickers
+from guessbook.clients.dashboard.evolution import cards, categories, changed, examples, filters, no_run, pickers
 from guessbook.clients.dashboard.view import View, at, compared, point
 from guessbook.proto.history_pb2 import (
     CHANGE_BROKEN,
@@ -90,18 +90,32 @@ def test_a_category_says_its_change_in_points() -> None:
 
 
 def test_what_is_left_out_of_the_categories_is_said() -> None:
-    some = SummariseExamplesResponse(categories=[CategorySummary(category="a", count=2)], category_count=10_000)
+    some = SummariseExamplesResponse(
+        matching=20_000, categories=[CategorySummary(category="a", count=2)], category_count=10_000
+    )
     rows, note, names = categories.bars(some, "a")
     assert len(rows) == 1
     assert names == ["a"]
     assert note == "1 of 10,000 categories, the largest · learned"
     assert [each["label"] for each in filters.category_choices(some)] == [
         "All categories",
-        "a",
         "1 of 10,000, the largest",
+        "a",
     ]
-    without, _, _ = categories.bars(SummariseExamplesResponse(categories=[CategorySummary(count=3)]), "")
+    without, _, _ = categories.bars(SummariseExamplesResponse(matching=3, categories=[CategorySummary(count=3)]), "")
     assert "no categories" in str(without)
+    nothing, _, _ = categories.bars(SummariseExamplesResponse(total=3), "")
+    assert "No example matches" in str(nothing)
+
+
+def test_before_a_run_began_there_is_a_way_out() -> None:
+    said = str(no_run.not_begun("run-2", 50, "run-1"))
+    assert "run-2 had not begun at this point" in said
+    assert "href='/evolution?run=run-1&at=50'" in said
+    assert "href='/evolution?run=run-2'" in said
+    first = str(no_run.not_begun("", 3, ""))
+    assert "No run had begun at this point" in first
+    assert first.count("href=") == 1
 
 
 def test_changes_are_hidden_where_there_is_nothing_to_compare_with() -> None:

@@ -22,6 +22,14 @@ def test_durations(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("count", "text"),
+    [(1, "1 byte"), (999, "999 bytes"), (1500, "1.5 kB"), (999_960, "1.0 MB"), (123_456_789, "123 MB")],
+)
+def test_sizes(count: int, text: str) -> None:
+    assert numbers.size(count) == text
+
+
+@pytest.mark.parametrize(
     ("part", "whole", "text"),
     [(0, 0, "–"), (0, 8, "0%"), (8, 8, "100%"), (1, 3, "33%"), (1, 1000, "0.1%"), (996, 1000, "99.6%")],
 )

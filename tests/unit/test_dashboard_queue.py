@@ -1,14 +1,21 @@
 """The queue on the page Training: its rows, their menus, and what is said above them."""
 
+import asyncio
 from collections.abc import Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import pytest
 from dash.development.base_component import Component
 
+from guessbook.clients.async_client import AsyncGuessbook
 from guessbook.clients.dashboard import commands
+from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.training import queue, queue_menu
 from guessbook.clients.dashboard.view import View
-from guessbook.proto.events_pb2 import QUEUE_STATE_ON, QUEUE_STATE_PAUSED
+from guessbook.clients.errors import Rejected
+from guessbook.proto.control_pb2 import CommandResponse
+from guessbook.proto.events_pb2 import PRIORITY_LOW, PRIORITY_NORMAL, QUEUE_STATE_ON, QUEUE_STATE_PAUSED
 from guessbook.proto.history_pb2 import (
     JOB_STATE_ACTIVE,
     JOB_STATE_COMPLETED,
@@ -17,6 +24,7 @@ from guessbook.proto.history_pb2 import (
     ExplainQueueResponse,
     Job,
     JobOutlook,
+    ListJobsResponse,
 )
 
 ACTIVE = Job(id="j0", name="facts.jsonl", state=JOB_STATE_ACTIVE, run="r0", started_at_us=1)
@@ -115,3 +123,28 @@ def test_the_commands_fit_the_state() -> None:
 def test_what_interrupts_or_ends_something_is_asked_first() -> None:
     asked = {name for name, command in commands.BY_NAME.items() if command.consequence}
     assert asked == {"skip", "pause", "stop", "cancel", "queue-paused", "queue-off"}
+
+
+class MovingNobody(AsyncGuessbook):
+    """A server whose jobs begin to run as soon as one's priority was changed."""
+
+    def __init__(self) -> None:
+        pass  # asks nobody
+
+    async def jobs(self, *_: Any, **__: Any) -> ListJobsResponse:
+        jobs = [Job(id="j1", priority=PRIORITY_NORMAL), Job(id="j2", priority=PRIORITY_LOW)]
+        return ListJobsResponse(jobs=jobs)
+
+    async def set_priority(self, job: str, *_: Any, **__: Any) -> CommandResponse:
+        return CommandResponse(message="One has the priority low now.")
+
+    async def move(self, job: str, *_: Any, **__: Any) -> CommandResponse:
+        raise Rejected("It is active; only a job that waits has a place", "Nothing was moved.")
+
+
+@pytest.mark.parametrize(("job", "changed"), [("j1", True), ("j2", False)])
+def test_a_move_to_the_end_that_fails_says_what_was_changed_before(job: str, changed: bool) -> None:
+    queries = cast(Queries, SimpleNamespace(book=MovingNobody()))
+    shown = texts(asyncio.run(commands.obey(queries, {"name": "move", "job": job, "to": ""})))
+    assert "It is active; only a job that waits has a place. Nothing was moved." in shown
+    assert ("One has the priority low now. But it was not moved behind the last" in shown) == changed

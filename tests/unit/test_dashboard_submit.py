@@ -1,12 +1,19 @@
 """What the submit dialog makes of its fields and of a file that a browser sends, and what it shows of a dataset."""
 
 import asyncio
+import json
+import resource
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from google.protobuf.json_format import MessageToDict
+from starlette.types import Message
 
+from guessbook.clients.dashboard import gate, role
 from guessbook.clients.dashboard.training import submit, submit_form, submit_preview, upload
 from guessbook.clients.errors import Invalid
 from guessbook.proto.control_pb2 import SubmitJobResponse
@@ -17,10 +24,26 @@ NOTHING: dict[str, Any] = dict.fromkeys((*submit_form.VALUES, *submit_form.CHECK
 
 
 @pytest.fixture
-def uploads() -> Iterator[upload.Uploads]:
-    made = upload.Uploads(most_bytes=upload.BLOCK + 10)
+def uploads(tmp_path: Path) -> Iterator[upload.Uploads]:
+    left = tmp_path / "uploads" / "of one that was killed"
+    left.parent.mkdir()
+    left.touch()
+    made = upload.Uploads(left.parent, most_bytes=upload.BLOCK + 10)
+    assert not left.exists()
     yield made
     made.close()
+    assert not made.folder.exists()
+
+
+@contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    """As on a full disk: a write that comes there writes what there is room for, and the next one fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def pieces(*sizes: int) -> AsyncIterator[bytes]:
@@ -62,6 +85,31 @@ def test_an_upload_that_is_too_large_leaves_nothing(uploads: upload.Uploads) -> 
         assert list(path.parent.iterdir()) == [path]
 
 
+def test_an_upload_that_has_no_room_is_told_and_leaves_nothing(uploads: upload.Uploads) -> None:
+    server = FastAPI()
+    upload.register(server, uploads)
+    send: list[Message] = []
+
+    async def ask() -> None:
+        role.asking.set(role.OWNER)
+        bodies = iter([{"type": "http.request", "body": b"x" * 3000, "more_body": False}])
+        scope = {"type": "http", "method": "POST", "path": gate.STREAMED, "query_string": b"", "headers": []}
+
+        async def receive() -> Message:
+            return next(bodies)
+
+        async def answer(message: Message) -> None:
+            send.append(message)
+
+        await server(scope, receive, answer)
+
+    with files_end_at(2000):
+        asyncio.run(ask())
+    assert send[0]["status"] == 507
+    assert f"Make room in {uploads.folder}" in json.loads(send[1]["body"])["error"]
+    assert not list(uploads.folder.iterdir())
+
+
 def test_only_the_newest_uploads_are_kept(uploads: upload.Uploads) -> None:
     first, _ = asyncio.run(uploads.receive(pieces(1)))
     for _ in range(upload.KEPT):
@@ -100,3 +148,11 @@ def test_bad_lines_are_cut_with_a_count() -> None:
     told = str(submit_preview.found(answer))
     assert "100 of 200 lines can't be read" in told
     assert "20 of 100 shown" in told
+
+
+def test_why_a_job_would_be_refused_is_shown_with_what_its_file_holds() -> None:
+    report = "facts.jsonl: 4 examples in the chat form.\nIt would be refused: no base model is given. Name one."
+    told = str(submit_preview.found(SubmitJobResponse(lines=4, examples=4, report=report)))
+    assert "4 examples" in told
+    assert "It would be refused: no base model is given. Name one." in told
+    assert "refused" not in str(submit_preview.found(SubmitJobResponse(lines=4, examples=4, report="4 examples.")))

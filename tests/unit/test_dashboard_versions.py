@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guessbook.clients.dashboard.versions import details, download, kept, tree
-from guessbook.clients.dashboard.versions.choice import START, Choice, changed
+from guessbook.clients.dashboard.versions.choice import START, Choice
 from guessbook.clients.dashboard.versions.tree import Place
 from guessbook.proto.events_pb2 import File
 from guessbook.proto.history_pb2 import Version
@@ -80,11 +80,6 @@ def test_what_the_address_leaves_out_is_the_latest_and_its_parent() -> None:
     assert given.of(versions) == versions[0]
     assert given.other_of(versions[0], versions) == "v002_x"
     assert Choice.parse("?change=none&page=-1&at=x") == Choice()
-
-
-def test_a_part_of_the_address_is_changed_and_the_rest_is_kept() -> None:
-    assert changed("?at=9&version=a", version="b", with_=None, page=2) == "?at=9&version=b&page=2"
-    assert changed("?page=2", page=None) == ""
 
 
 @pytest.mark.parametrize("path", ["../x", "a/../../x", "/x", "", ".", "C:/x", "..\\x", "a\0b"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from guessbook.clients.dashboard.view import View, at
+from guessbook.clients.dashboard.view import View, asked_view, at
 from guessbook.proto.history_pb2 import EXAMPLE_STATE_NOT_LEARNED
 
 
@@ -24,3 +24,10 @@ def test_without_a_position_the_question_is_of_now() -> None:
     point = at(12)
     assert point is not None
     assert point.position == 12
+
+
+def test_a_part_of_the_page_is_asked_about_the_point_and_the_filters_it_was_told_of() -> None:
+    asked = {"run": "run-1", "at": 7, "position": 9, "search": "state=not_learned"}
+    assert asked_view(asked) == View(state=EXAMPLE_STATE_NOT_LEARNED, at=7)
+    assert asked_view(asked, "?sort=loss&at=30") == View(sort="loss", at=7)
+    assert asked_view({**asked, "at": None}).at is None

@@ -5,11 +5,21 @@
 
   const dash = () => window.dash_clientside;
 
+  function spelled(character) {
+    const named = { "\t": "\\t", "\r": "\\r" }[character];
+    const code = character.codePointAt(0);
+    const wide = code > 0xffff ? ["\\U", 8] : code > 0xff ? ["\\u", 4] : ["\\x", 2];
+    return named || wide[0] + code.toString(16).padStart(wide[1], "0");
+  }
+
   window.guessbook = {
     set: (id, props) => dash().set_props(id, props),
     same: () => dash().no_update,
     pressed: () => dash().callback_context.triggered_id,
     count: (number) => number.toLocaleString("en-US"),
+
+    // Foreign text with what would hide in it, or turn what follows, spelled out; as clients/visible.py does.
+    visible: (text) => text.replace(/(?![\n\u200c\u200d])[\p{C}\p{Zl}\p{Zp}]/gu, spelled),
 
     read: function (search) {
       const given = new URLSearchParams(search || "");
@@ -36,4 +46,13 @@
       Object.assign(known, functions);
     },
   };
+
+  // A link within a page changes its view and nothing else; Dash's own would scroll to the top besides.
+  document.addEventListener("click", function (event) {
+    const link = event.target.closest && event.target.closest("a.in-page");
+    if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    const query = new URL(link.href).search;
+    if (query !== location.search) window.guessbook.set("url", { search: query });
+  });
 })();

@@ -1,17 +1,8 @@
-// The page Audit and log: its filters, links that change the address alone, and when the list of events is asked for again.
+// The page Audit and log: its filters, and when the list of events is asked for again.
 (function () {
   "use strict";
-  const { set, same, pressed, count, read, changed, callbacks } = window.guessbook;
+  const { same, pressed, count, read, changed, callbacks } = window.guessbook;
   const ASKED = ["type", "subject", "actor", "before", "event", "at"]; // what of the address the list depends on
-
-  // A link of the page changes its view; Dash's own would scroll to the top besides.
-  document.addEventListener("click", function (event) {
-    const link = event.target.closest("a.in-page");
-    if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-    event.preventDefault();
-    const query = new URL(link.href).search;
-    if (query !== location.search) set("url", { search: query });
-  });
 
   const key = (search) => ASKED.map(read(search)).join("\n");
 
@@ -48,7 +39,10 @@
       if (!shown || read(search)("at")) return ["", "newest"];
       const fresh = live ? live.position - shown.position : 0;
       if (shown.first && fresh <= 0) return ["", "newest"];
-      const words = fresh > 0 ? count(fresh) + (fresh === 1 ? " new event" : " new events") : "To the newest events";
+      // How many of them a filter leaves, only the server could say.
+      const filtered = ["type", "subject", "actor"].some((name) => read(search)(name));
+      const counted = filtered ? "The log went on" : count(fresh) + (fresh === 1 ? " new event" : " new events");
+      const words = fresh > 0 ? counted : "To the newest events";
       // A list that follows the log needs no hint for what it is about to show.
       return [words, shown.first && !readsOn() ? "newest" : "newest shown"];
     },

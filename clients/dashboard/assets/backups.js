@@ -1,4 +1,4 @@
-// The page Backups: its links and its buttons.
+// The page Backups: its buttons.
 (function () {
   "use strict";
   const { set, same, pressed, callbacks } = window.guessbook;
@@ -8,11 +8,6 @@
 
   document.addEventListener("click", function (event) {
     const on = (what) => event.target.closest && event.target.closest(".page-backups " + what);
-    const link = on("a[data-backups-view]");
-    if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey) {
-      event.preventDefault();
-      set("url", { search: new URL(link.href).search });
-    }
     const button = on("button[data-task]");
     if (!button) return;
     const { task, backup, place } = button.dataset;

@@ -12,7 +12,7 @@
 
   cells.TextCell = function (props) {
     if (props.value === undefined || props.value === null) return loading();
-    return make("span", { className: "text-cell", title: props.value }, props.value);
+    return make("span", { className: "text-cell", title: props.value }, make("bdi", null, props.value));
   };
 
   cells.GuessCell = function (props) {
@@ -23,7 +23,7 @@
       "span",
       { className: "text-cell " + mark, title: props.value.text },
       make("span", { className: "icon icon-" + mark, role: "img", "aria-label": mark }),
-      props.value.text || make("span", { className: "dim" }, "(nothing)")
+      props.value.text ? make("bdi", null, props.value.text) : make("span", { className: "dim" }, "(nothing)")
     );
   };
 

@@ -43,6 +43,11 @@
   }
   window.guessbook.filters = { ABOUT, MOMENT, only, none, known, told, justSet };
 
+  // A tab says which one it is when the page is laid out, too, and that is not what the address says.
+  let pickedTab = false;
+  for (const kind of ["click", "keydown"])
+    document.addEventListener(kind, (event) => (pickedTab = Boolean(event.target.closest("#tab [role=tab]"))), true);
+
   function toggled(part, word, search) {
     return changed(search, { [part]: read(search)(part) === word ? null : word, row: null });
   }
@@ -85,7 +90,9 @@
     },
 
     pickTab: function (tab, search) {
-      return tab === told.tab ? same() : changed(search, { tab: tab === "categories" ? null : tab });
+      if (!pickedTab) return same();
+      pickedTab = false;
+      return changed(search, { tab: tab === "categories" ? null : tab });
     },
 
     // ---- run and snapshots ----

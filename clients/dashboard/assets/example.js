@@ -75,16 +75,16 @@
       const query = new URLSearchParams(search || "");
       if (run && run.run) query.set("run", run.run);
       const link = location.origin + "/example?" + query.toString();
-      navigator.clipboard.writeText(link).then(
-        () => set("outcome", { children: outcome("done", "Link copied", link) }),
-        () => set("outcome", { children: outcome("failed", "The browser does not let the link be copied", link) })
-      );
+      window.guessbook.copy(link).then(function (copied) {
+        const told = copied ? outcome("done", "Link copied", link) : outcome("failed", "The browser does not let the link be copied", link);
+        set("outcome", { children: told });
+      });
       return say;
     },
   });
 
   const element = (type, props) => ({ type, namespace: "dash_html_components", props });
-  // As commands.py makes them.
+  // As outcome.py makes them.
   function outcome(how, what, more) {
     const parts = [element("Strong", { children: what }), element("Span", { children: more })];
     return element("Div", { key: String(Date.now()), className: "outcome " + how, children: parts });

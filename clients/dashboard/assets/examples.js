@@ -1,19 +1,16 @@
 // The list on the page Evolution: what filters and orders it, saved filters, its columns and its keyboard.
 (function () {
   "use strict";
-  const { set, same, pressed, count, read, changed, callbacks, filters } = window.guessbook;
+  const { set, same, pressed, count, visible, read, changed, callbacks, filters } = window.guessbook;
   const { ABOUT, MOMENT, only, none, known, told, justSet } = filters;
   const component = (type, props) => ({ type, namespace: "dash_html_components", props });
 
-  // Which way an order begins when it is chosen, as `filters.ORDERS` has it.
-  const LARGEST_FIRST = ["loss", "regressed", "forgetting", "variability"];
   // Columns that show what the list is in the order of, and nothing else.
   const MEASURES = ["change", "learned", "presentations", "regressed", "forgetting", "confidence", "variability"];
 
   const LONGEST_STRIP = 17; // marks, with the one for what is left out
 
   let listed = ""; // what the rows are to be of
-  let requested = ""; // what they were asked for of, the last time
   let repeated = ""; // what rows were of that were not wanted any more
   let opened = null; // the example whose row is marked
   let matched = null; // how many the last answer said
@@ -82,20 +79,8 @@
 
   // ---- filters as they are said ----
 
-  const LABELS = {
-    learned: "Learned",
-    improving: "Improving",
-    struggling: "Struggling",
-    not_learned: "Not learned",
-    regressed: "Regressed",
-    unknown: "Unknown",
-    fixed: "Fixed",
-    broken: "Broken",
-    still_wrong: "Still wrong",
-    still_right: "Still right",
-  };
-  const label = (word) => LABELS[word] || word;
-  const short = (text) => (text.length > 40 ? text.slice(0, 40) + "…" : text);
+  const label = (word) => word.charAt(0).toUpperCase() + word.slice(1).replace(/_/g, " ");
+  const short = (text) => visible(text.length > 40 ? text.slice(0, 40) + "…" : text);
 
   function since(given, steps) {
     const before = (steps || []).filter((step) => given("step") === "" || step <= Number(given("step"))).slice(0, -1);
@@ -112,7 +97,10 @@
       const [low, high, left, right] = text.split(",");
       return "Confidence " + low + " to " + high + ", variability " + left + " to " + right;
     },
-    insight: (text) => "Insight: " + text.replace(/_/g, " "),
+    insight: (text) => {
+      const [kind, step] = text.split("@");
+      return "Insight: " + short(kind.replace(/_/g, " ")) + (step ? " at step " + short(step) : "");
+    },
     held_out: () => "Held out",
   };
 
@@ -129,20 +117,14 @@
 
   const list = (run, at, search, sort) => [run, at, search, sort].join("\n");
 
-  // The rows anew. After an answer without rows, the grid's wrapper keeps its next question to itself for a moment: then once more.
-  function askAnew(api) {
-    const wanted = listed;
-    requested = "";
-    api.purgeInfiniteCache();
-    setTimeout(function () {
-      if (listed === wanted && requested !== wanted && !api.isDestroyed()) askAnew(api);
-    }, 250);
-  }
+  // Whether something was typed that was not taken yet. The field tells its value a little later, also one that it has from the address.
+  let typed = false;
+  document.addEventListener("input", (event) => (typed = typed || event.target.id === "search"));
 
   callbacks({
     gridReady: function () {
       listed = "";
-      requested = repeated = "";
+      repeated = "";
       opened = focused = matched = null;
       window.dash_ag_grid.getApiAsync("examples").then(function (api) {
         fitColumns(api);
@@ -179,6 +161,8 @@
         "category-filter": ["category", category],
         "held-out": ["held_out", held ? "1" : ""],
       });
+      if (!typed) delete wanted.q;
+      if ("q" in wanted) typed = false;
       if (Object.entries(wanted).every(([part, value]) => value === given(part))) return same();
       return changed(search, { ...wanted, row: null });
     },
@@ -187,7 +171,8 @@
       const now = read(search)("sort");
       if (pressed() === "turn-sort" && turns) return changed(search, { sort: now.startsWith("-") ? now.slice(1) : "-" + now, row: null });
       if (pressed() !== "sort" || !order || order === told.sort || order === now.replace("-", "")) return same();
-      return changed(search, { sort: (LARGEST_FIRST.includes(order) ? "-" : "") + order, row: null });
+      const largestFirst = document.getElementById("filters").dataset.largestFirst.split(" ");
+      return changed(search, { sort: (largestFirst.includes(order) ? "-" : "") + order, row: null });
     },
 
     showFilters: function (search, steps) {
@@ -216,7 +201,7 @@
       window.dash_ag_grid.getApiAsync("examples").then(function (api) {
         fitColumns(api);
         // Refreshed rows stay until the new ones are here; an empty list has none to refresh.
-        if (other || (news && !api.getDisplayedRowCount())) askAnew(api);
+        if (other || (news && !api.getDisplayedRowCount())) api.purgeInfiniteCache();
         else if (news) api.refreshInfiniteCache();
         if (other) api.refreshHeader();
         if (!turned) return;
@@ -227,25 +212,22 @@
       return same();
     },
 
-    rowsRequested: function () {
-      requested = listed;
-      return same();
-    },
-
     // The wrapper may give the grid an answer to the question before, or drop one that comes after an answer without rows.
     checkRows: function (answered) {
       const lost = matched === 0 && answered.many > 0;
       matched = answered.many;
+      if (answered.run) document.querySelector(".card.examples").style.setProperty("--rows", String(matched));
       const of = list(answered.run, answered.at, only([...ABOUT, ...MOMENT], answered.search), read(answered.search)("sort"));
       const stale = of !== listed && of !== repeated;
       repeated = stale ? of : "";
       window.dash_ag_grid.getApiAsync("examples").then(function (api) {
         fitColumns(api);
-        if (stale) return askAnew(api);
+        if (stale) return api.purgeInfiniteCache();
         if (!lost) return;
+        const wanted = listed;
         setTimeout(function () {
           const first = api.getDisplayedRowAtIndex(0);
-          if (!first || !first.data) askAnew(api);
+          if (!first || !first.data || listed !== wanted) api.purgeInfiniteCache();
         }, 100);
       });
       return same();

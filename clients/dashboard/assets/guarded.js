@@ -15,9 +15,10 @@
   });
 
   callbacks({
-    openGuarded: function (asked) {
-      if (!asked) return Array(8).fill(same());
-      return [true, asked.target, "guarded asking", "", "", "", null, null];
+    // One that still runs goes on, and is told of when it is over.
+    openGuarded: function (asked, running, left) {
+      if (!asked) return Array(9).fill(same());
+      return [true, asked.target, "guarded asking", "", "", "", null, null, running ? [...(left || []), running] : same()];
     },
 
     closeGuarded: (cancelled, closed) => (cancelled || closed ? false : same()),

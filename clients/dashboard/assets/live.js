@@ -2,6 +2,7 @@
 // A part of the page asks the server again only when its topic's store is set here.
 (function () {
   "use strict";
+  const { ago } = window.guessbook;
   const STALE_AFTER_MS = 12000; // the server says something every 5 s
   const LONGEST_WAIT_MS = 5000;
   // At most one question in this time, for each topic.
@@ -68,11 +69,6 @@
     if (now === "live") lastLive = Date.now();
     link = now;
     showLine();
-  }
-
-  function ago(since) {
-    const s = Math.round((Date.now() - since) / 1000);
-    return s < 2 ? "just now" : s < 60 ? s + " s ago" : s < 3600 ? Math.floor(s / 60) + " min ago" : Math.floor(s / 3600) + " h ago";
   }
 
   let line = "";

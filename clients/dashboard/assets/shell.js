@@ -1,7 +1,7 @@
 // The frame around every page: which run it is about, the links between the pages.
 (function () {
   "use strict";
-  const { same, count, read, changed, callbacks } = window.guessbook;
+  const { set, same, count, read, changed, callbacks } = window.guessbook;
 
   // The run's numbers, or those of the last message about it, whichever are newer in the log.
   function newest(run, live) {
@@ -13,7 +13,12 @@
   function loss(value) {
     return value === undefined ? "–" : value >= 0.1 ? value.toFixed(3) : value.toPrecision(2);
   }
-  Object.assign(window.guessbook, { newest, loss });
+
+  // Whether the browser let it be copied: outside https and loopback it lets no page write to the clipboard.
+  function copy(text) {
+    return navigator.clipboard ? navigator.clipboard.writeText(text).then(() => true, () => false) : Promise.resolve(false);
+  }
+  Object.assign(window.guessbook, { newest, loss, copy });
 
   callbacks({
     start: function () {
@@ -50,10 +55,7 @@
     copyShared: function (clicks, link) {
       if (!clicks) return same();
       document.getElementById("share-link").select();
-      const done = (word) => window.guessbook.set("share-copied", { children: word });
-      // Outside https and loopback a browser lets no page write to the clipboard.
-      if (!navigator.clipboard) return "Press Ctrl+C to copy";
-      navigator.clipboard.writeText(link).then(() => done("Copied"), () => done("Press Ctrl+C to copy"));
+      copy(link).then((copied) => set("share-copied", { children: copied ? "Copied" : "Press Ctrl+C to copy" }));
       return same();
     },
 

@@ -1,7 +1,7 @@
 // The bar over the log's time: the slider, what it says, and where it leads. The axis is computed in time_axis.py.
 (function () {
   "use strict";
-  const { set, same, count, read, changed, callbacks } = window.guessbook;
+  const { set, same, count, moment, exact, ago, read, changed, callbacks } = window.guessbook;
   const FINE = 10000; // places the slider can stand at
   const CLOSE_PX = 6; // a mark is meant where the pointer is this near to it
   const INSET_PX = 8; // half a handle: the axis begins and ends this far inside the slider's box
@@ -31,19 +31,6 @@
     const before = drawn.knots.slice(0, -1);
     const [, , time] = drawn.knots[before.length];
     return { ...drawn, knots: [...before, [head, 1, at === null ? Math.max(time, Date.now() * 1000) : time]] };
-  }
-
-  function moment(time_us) {
-    const time = new Date(time_us / 1000);
-    const year = time.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
-    return time.toLocaleString("en-GB", { ...year, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
-  }
-
-  function ago(time_us) {
-    const s = Math.max(0, Math.round((Date.now() - time_us / 1000) / 1000));
-    if (s < 60) return s + " s ago";
-    if (s < 7200) return Math.floor(s / 60) + " min ago";
-    return s < 172800 ? Math.floor(s / 3600) + " h ago" : Math.floor(s / 86400) + " days ago";
   }
 
   const width = () => range.clientWidth - 2 * INSET_PX;
@@ -165,8 +152,9 @@
         return ["", axis && axis.of > axis.marks.length ? axis.marks.length + " of " + count(axis.of) + " marks" : "", ""];
       }
       const known = point && point.at === at;
-      const when = known ? ago(point.time_us) : "position " + count(at);
+      const when = known ? ago(point.time_us / 1000) : "position " + count(at);
       const parts = known ? [moment(point.time_us), "position " + count(at)] : [];
+      set("past-more", { title: known ? exact(point.time_us) : "" });
       const mark = axis && axis.marks.find((one) => one.position === at);
       draw(["As of " + when, ...parts, mark ? mark.text : ""].filter(Boolean).join(", "));
       const newer = head - at;

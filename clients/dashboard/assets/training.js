@@ -111,10 +111,12 @@
     request.onload = function () {
       const answer = request.response || {};
       if (request.status !== 200) return failed(answer.error || "The upload was refused (" + request.status + "). Choose the file again.");
-      told(file.name);
-      if (document.getElementById("drop-zone")) set("submit-source", { data: { upload: answer.upload, name: file.name } });
+      if (!document.getElementById("drop-zone")) return;
+      set("submit-source", { data: { upload: answer.upload, name: file.name, at: Date.now() } });
+      set("submit-path", { value: "" });
     };
     failed("");
+    set("submit-source", { data: null }); // what was chosen before is not what is to be submitted
     request.send(file);
   }
 
@@ -186,7 +188,15 @@
     openSubmit: (clicks) => (clicks.some(Boolean) && window.guessbook.pressed() ? true : same()),
     closeSubmit: (clicks) => (clicks ? false : same()),
     // Bad lines are left out only if somebody says so.
-    maySubmit: (count, skipped) => !(count && count.examples && (skipped || !count.bad_lines)),
-    submitPath: (clicks, path) => (clicks && path && path.trim() ? { path: path.trim(), at: Date.now() } : same()),
+    maySubmit: (source, count, skipped) => !(source && count && count.at === source.at && count.examples && (skipped || !count.bad_lines)),
+    showUpload: (source) => (source && source.upload ? source.name : ""),
+    // When the dialog opens or closes: the file of before must not be queued again by the next click.
+    forgetFile: () => [null, ""],
+    // A file is looked at, and another path typed means that it is no longer the one.
+    submitPath: function (clicks, enters, typed, source) {
+      const path = (typed || "").trim();
+      if (window.dash_clientside.callback_context.triggered.some((one) => one.prop_id !== "submit-path.value")) return path ? { path, at: Date.now() } : same();
+      return !source || path === (source.path || "") ? same() : null;
+    },
   });
 })();

@@ -1,23 +1,15 @@
-// The page Versions: the tree's look and place, links within the page, the dialog of the notes.
+// The page Versions: the tree's look and place, the dialog of the notes.
 (function () {
   "use strict";
   const { set, same, read, changed, callbacks } = window.guessbook;
 
   const EMPTY = { version: null, with: null, change: null, q: null, page: null };
 
-  // Only what was chosen changes; the page stays where it is.
-  document.addEventListener("click", function (event) {
-    const link = event.target.closest && event.target.closest("a[data-view]");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    set("url", { search: new URL(link.href).search });
-  });
-
   document.addEventListener("click", function (event) {
     const button = event.target.closest && event.target.closest("[data-note]");
     if (!button) return;
     set("note-version", { data: button.dataset.note });
-    set("note-text", { value: document.getElementById("version-notes").textContent });
+    set("note-text", { value: button.dataset.text });
     set("note-problem", { children: "" });
     set("note-dialog", { opened: true });
   });

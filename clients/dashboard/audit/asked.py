@@ -1,7 +1,13 @@
 """What the page Audit shows, as the URL says it: filters, how far back, and what is open. Knows the words of the URL, no component."""
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+from functools import partial
+from urllib.parse import parse_qsl
+
+from guessbook.clients.dashboard import link
+
+# The page with some of its address changed.
+changed = partial(link.changed, "/audit")
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class Asked:
     @classmethod
     def parse(cls, search: str | None) -> "Asked":
         """From the query part of the URL, with or without its question mark."""
-        given = dict(_pairs(search))
+        given = dict(parse_qsl((search or "").removeprefix("?")))
         return cls(
             kind=given.get("kind", ""),
             by=given.get("by", ""),
@@ -31,17 +37,6 @@ class Asked:
             before=_number(given.get("before", "")),
             event=_number(given.get("event", "")),
         )
-
-
-def changed(search: str | None, **changes: str | int | None) -> str:
-    """The URL's query with some of it changed; what is empty, is left out. For links, which can be opened in another tab too."""
-    given = dict(_pairs(search)) | {name: str(value or "") for name, value in changes.items()}
-    query = urlencode({name: value for name, value in given.items() if value})
-    return f"?{query}" if query else "?"
-
-
-def _pairs(search: str | None) -> list[tuple[str, str]]:
-    return parse_qsl((search or "").removeprefix("?"))
 
 
 def _number(text: str) -> int:

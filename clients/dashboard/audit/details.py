@@ -7,13 +7,14 @@ from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 from google.protobuf.message import Message
 
-from guessbook.clients.cli import wording
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.dashboard.audit import operations
 from guessbook.clients.dashboard.audit.asked import Asked, changed
+from guessbook.clients.dashboard.clock import Clock
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.view import View, at
 from guessbook.clients.errors import NotFound
+from guessbook.clients.visible import visible
 from guessbook.proto.events_pb2 import Event
 
 _SCREAMING = re.compile(r"(?<!^)(?=[A-Z])")  # where an underscore goes: JobState, JOB_STATE_QUEUED
@@ -82,12 +83,13 @@ def event(one: Event, search: str) -> list[Component]:
     body = one.WhichOneof("body")
     message = getattr(one, body) if body else None
     kind = message.DESCRIPTOR.name if message is not None else "An event of a newer version"
+    clock = Clock.here()
     told: list[tuple[str, Any]] = [
         ("Position", numbers.count(one.position)),
-        ("Recorded", wording.moment(one.recorded_at_us)),
-        ("Happened", wording.moment(one.occurred_at_us) if one.occurred_at_us else ""),
-        ("About", one.subject),
-        ("Actor", one.actor),
+        ("Recorded", clock.shown(one.recorded_at_us, seconds=True)),
+        ("Happened", clock.shown(one.occurred_at_us, seconds=True) if one.occurred_at_us else ""),
+        ("About", visible(one.subject)),
+        ("Actor", visible(one.actor)),
         ("Command", html.Code(one.correlation) if one.correlation else ""),
         ("Answers", _other(one.causation, search) if one.causation else ""),
     ]
@@ -145,7 +147,7 @@ def _plain(field: Any, content: Any) -> Any:  # descriptors have two types, one 
     if isinstance(content, bool):
         return "yes" if content else "no"
     if field.name.endswith("_us"):
-        return wording.moment(content)
+        return Clock.here(content).exact(content)
     return f"{content:.6g}" if isinstance(content, float) else str(content)
 
 
@@ -161,4 +163,4 @@ def value(content: Any) -> Component:
             return html.Ol([html.Li(value(part)) for part in [*shown, *rest]])
         return value(", ".join([*shown, *rest]))
     cut = f" … {numbers.count(LONGEST)} of {numbers.count(len(content))} characters" if len(content) > LONGEST else ""
-    return html.Span(wording.printable(content[:LONGEST]) + cut, className="value")
+    return html.Span(visible(content[:LONGEST]) + cut, className="value")

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from guessbook.clients.cli import wording
+from guessbook.clients.dashboard.clock import Clock
+from guessbook.clients.visible import visible
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def _flat(value: Any, name: str = "") -> dict[str, str]:
         dot = f"{name}." if name else ""
         return {key: text for part in value for key, text in _flat(value[part], f"{dot}{part}").items()}
     if name.endswith("_us") and isinstance(value, int):
-        return {name.removesuffix("_us"): wording.moment(value)}
+        return {name.removesuffix("_us"): Clock.here(value).exact(value) or "–"}
     return {name: _words(value)}
 
 
@@ -45,7 +46,7 @@ def _words(value: Any) -> str:
         return ", ".join(map(_words, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return value or "none" if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return visible(value) or "none" if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _row(key: str, old: str | None, new: str | None) -> Row:

@@ -11,6 +11,7 @@ from guessbook.clients.cli import event_view, wording
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.dashboard.audit.asked import Asked, changed
 from guessbook.clients.dashboard.browser import in_browser
+from guessbook.clients.dashboard.clock import Clock
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.view import View, at
 from guessbook.proto.events_pb2 import Event
@@ -168,9 +169,7 @@ def _row(event: Event, asked: Asked, search: str) -> Component:
                     **_named(f"Event {event.position}, {kind}"),
                 )
             ),
-            html.Td(
-                wording.moment(event.recorded_at_us)[5:], className="when", title=wording.moment(event.recorded_at_us)
-            ),
+            html.Td(Clock.here().shown(event.recorded_at_us, seconds=True), className="when"),
             html.Td(kind, className="what"),
             html.Td(_narrowing(wording.one_line(event.subject), search, "subject", event.subject), className="about"),
             html.Td(told, className="why"),

@@ -6,8 +6,8 @@ from typing import Any
 from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
-from guessbook.clients.cli import wording
 from guessbook.clients.dashboard import numbers
+from guessbook.clients.dashboard.clock import Clock
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.proto.events_pb2 import Event
 from guessbook.proto.history_pb2 import Status
@@ -34,10 +34,10 @@ def register(app: Dash, queries: Queries) -> None:
 def facts(status: Status, archived: Event | None) -> list[Component]:
     """Terms and what they are; `archived` is the last event that says that a part was moved out."""
     told: list[tuple[str, Any]] = [
-        ("Head", f"position {numbers.count(status.head)}, {wording.moment(status.recorded_at_us)}"),
+        ("Head", [f"position {numbers.count(status.head)}, ", Clock.here().shown(status.recorded_at_us, seconds=True)]),
         ("Chain hash", html.Code(status.chain_hash)),
         ("Log id", html.Code(status.log_id)),
-        ("Size", f"{wording.size(status.log_bytes)}; {wording.size(status.disk_free_bytes)} free on its disk"),
+        ("Size", f"{numbers.size(status.log_bytes)}; {numbers.size(status.disk_free_bytes)} free on its disk"),
     ]
     if archived:
         body = archived.history_archived

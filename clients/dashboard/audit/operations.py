@@ -7,13 +7,14 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
-from guessbook.clients.cli import wording
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.dashboard.audit.asked import Asked, changed
 from guessbook.clients.dashboard.audit.difference import Row, difference
 from guessbook.clients.dashboard.browser import in_browser
+from guessbook.clients.dashboard.clock import Clock
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.view import View, at
+from guessbook.clients.visible import visible
 from guessbook.proto.safety_pb2 import Backup, Operation, OperationStage
 
 MOST = 100  # rows
@@ -118,17 +119,17 @@ def table(operations: Sequence[Operation], asked: Asked, search: str, any_at_all
 def _row(one: Operation, asked: Asked, search: str) -> Component:
     here = one.id == asked.operation
     link = html.A(
-        [html.Strong(one.kind), " ", one.target],
+        [html.Strong(one.kind), " ", visible(one.target)],
         href=changed(search, operation=None if here else one.id, event=None),
         className="in-page row-link",
     )
     return html.Tr(
         [
-            html.Td(wording.moment(one.requested_at_us), className="when"),
+            html.Td(Clock.here().shown(one.requested_at_us), className="when"),
             html.Td(link, className="what"),
             html.Td(badge(one), className="outcome-cell"),
-            html.Td(one.reason, className="why", title=one.reason),
-            html.Td(one.actor, className="who"),
+            html.Td(visible(one.reason), className="why", title=visible(one.reason), dir="auto"),
+            html.Td(visible(one.actor), className="who"),
         ],
         className="here" if here else "",
     )
@@ -136,11 +137,12 @@ def _row(one: Operation, asked: Asked, search: str) -> Component:
 
 def details(one: Operation, backups: Sequence[Backup], search: str) -> list[Component]:
     """All there is to say of one. `backups`: those made for it, one at each place."""
+    clock = Clock.here()
     told: list[tuple[str, Any]] = [
-        ("Asked for", f"{wording.moment(one.requested_at_us)} by {one.actor}"),
-        ("Ended", wording.moment(one.ended_at_us) if one.ended_at_us else "not yet"),
-        ("Reason", one.reason),
-        ("Checked", one.checked),
+        ("Asked for", [clock.shown(one.requested_at_us, seconds=True), f" by {visible(one.actor)}"]),
+        ("Ended", clock.shown(one.ended_at_us, seconds=True) if one.ended_at_us else "not yet"),
+        ("Reason", html.Span(visible(one.reason), dir="auto") if one.reason else ""),
+        ("Checked", visible(one.checked)),
         (
             "Result",
             ", ".join(f"{row.key} {row.before}".strip() for row in difference(one.result, one.result))
@@ -149,7 +151,11 @@ def details(one: Operation, backups: Sequence[Backup], search: str) -> list[Comp
         ),
         ("Id", html.Code(one.id)),
     ]
-    failed = [html.P([html.Strong(one.error), " ", one.hint], className="verdict-line warned")] if one.error else []
+    failed = (
+        [html.P([html.Strong(visible(one.error)), " ", visible(one.hint)], className="verdict-line warned")]
+        if one.error
+        else []
+    )
     return [
         html.P(badge(one)),
         *failed,
@@ -161,7 +167,9 @@ def details(one: Operation, backups: Sequence[Backup], search: str) -> list[Comp
         html.Div(
             [
                 html.A(
-                    "See how it was just before", href=changed(search, at=one.position - 1), className="in-page link"
+                    "See how it was just before",
+                    href=changed(search, at=one.position - 1 or None),
+                    className="in-page link",
                 ),
                 html.A(
                     "Its events",
@@ -208,6 +216,6 @@ def _backups(one: Operation, backups: Sequence[Backup]) -> Component:
 
 def _state(backup: Backup) -> str:
     if backup.pruned_at_us:
-        return f"pruned {wording.moment(backup.pruned_at_us)}"
+        return f"pruned {Clock.here().moment(backup.pruned_at_us)}"
     state = "whole" if backup.sound else backup.problem or "not verified"
-    return f"{state}, read back {wording.moment(backup.verified_at_us)}" if backup.verified_at_us else state
+    return f"{state}, read back {Clock.here().moment(backup.verified_at_us)}" if backup.verified_at_us else state

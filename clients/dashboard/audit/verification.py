@@ -9,6 +9,7 @@ from dash import Dash, Input, Output, ctx, dcc, html
 from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import numbers, problem, role
+from guessbook.clients.dashboard.clock import Clock
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.errors import GuessbookError
 from guessbook.proto.log_pb2 import VerifyResponse
@@ -127,7 +128,7 @@ def view(walk: Verification) -> Component:
 
 
 def verdict(told: VerifyResponse, ended_at: float) -> Component:
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ended_at))
+    when = Clock.here().shown(round(ended_at * 1e6), seconds=True)
     if told.ok:
         return html.Div(
             [
@@ -138,7 +139,7 @@ def verdict(told: VerifyResponse, ended_at: float) -> Component:
                     ],
                     className="verdict-line right",
                 ),
-                html.P(["Chain hash ", html.Code(told.chain_hash.hex()), f", checked {when}"], className="dim"),
+                html.P(["Chain hash ", html.Code(told.chain_hash.hex()), ", checked ", when], className="dim"),
             ]
         )
     where = f" at position {numbers.count(told.first_bad_position)}" if told.first_bad_position else ""
@@ -149,7 +150,11 @@ def verdict(told: VerifyResponse, ended_at: float) -> Component:
                 className="verdict-line wrong",
             ),
             html.P(
-                f"What lies before is sound. Checked {when}. Stop the server, keep a copy of the data folder, and bring back log/ from a backup.",
+                [
+                    "What lies before is sound. Checked ",
+                    when,
+                    ". Stop the server, keep a copy of the data folder, and bring back log/ from a backup.",
+                ],
                 className="dim",
             ),
         ]

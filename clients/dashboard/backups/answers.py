@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from guessbook.clients.dashboard.backups.clock import Clock
+from guessbook.clients.dashboard.clock import Clock
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.view import at
 from guessbook.clients.errors import Forbidden

@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.dashboard.backups.answers import HISTORY, Answers
-from guessbook.clients.dashboard.backups.clock import Clock
+from guessbook.clients.dashboard.clock import Clock
 from guessbook.proto.events_pb2 import Event
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import date
 
-from guessbook.clients.dashboard.backups.clock import Clock
+from guessbook.clients.dashboard.clock import Clock
 from guessbook.proto.safety_pb2 import Backup
 from guessbook.store.config import Keep
 

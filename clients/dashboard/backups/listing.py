@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from dash import dcc, html
 from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.dashboard.backups.answers import Answers
-from guessbook.clients.dashboard.backups.clock import Clock
 from guessbook.clients.dashboard.backups.keeping import kept_as
 from guessbook.clients.dashboard.backups.month import kind_word
 from guessbook.clients.dashboard.backups.selection import ROWS, Selection
-from guessbook.clients.dashboard.backups.size import size
+from guessbook.clients.dashboard.clock import Clock
+from guessbook.clients.dashboard.link import href
 from guessbook.proto.safety_pb2 import Backup
 
 COLUMNS = ("Begun", "Kind", "Place", "Log up to", "Files", "Size", "Read back", "Drilled", "")
@@ -49,7 +48,7 @@ def card(answers: Answers, selection: Selection) -> list[Component | None]:
             className="backups",
             children=[
                 html.Thead(html.Tr([_column(name) for name in COLUMNS])),
-                html.Tbody([_row(backup, kept, answers.clock) for backup in shown]),
+                html.Tbody([_row(backup, kept, answers.clock, selection.at) for backup in shown]),
             ],
         )
         if found
@@ -110,18 +109,18 @@ def _filter(word: str, selection: Selection, **changes: Any) -> Component:
     )
 
 
-def _row(backup: Backup, kept: Mapping[tuple[str, str], list[str]], clock: Clock) -> Component:
+def _row(backup: Backup, kept: Mapping[tuple[str, str], list[str]], clock: Clock, at: int | None) -> Component:
     roles = kept.get((backup.id, backup.place), ())
     cells: tuple[list[Any], ...] = (
         [html.Strong(clock.moment(backup.created_at_us)), html.Span(backup.id, className="backup-id")],
         [
             kind_word(backup.kind),
-            _detail([_operation(backup.operation), f"kept as {', '.join(roles)}" if roles else ""]),
+            _detail([_operation(backup.operation, at), f"kept as {', '.join(roles)}" if roles else ""]),
         ],
         [backup.place, _detail(["offsite" * backup.offsite, "encrypted" * backup.encrypted])],
         [numbers.count(backup.head)],
         [numbers.count(backup.files), _missing(backup)],
-        [size(backup.bytes), _detail([f"{size(backup.new_bytes)} new"])],
+        [numbers.size(backup.bytes), _detail([f"{numbers.size(backup.new_bytes)} new"])],
         _verdict(backup, clock),
         [html.Span(clock.moment(backup.drilled_at_us), title=clock.exact(backup.drilled_at_us))],
         _actions(backup) if not backup.pruned_at_us else [],
@@ -146,10 +145,10 @@ def _detail(parts: Sequence[Any]) -> Component | None:
     return html.Span([piece for part in told for piece in (" · ", part)][1:], className="dim") if told else None
 
 
-def _operation(operation: str) -> Component | None:
+def _operation(operation: str, at: int | None) -> Component | None:
     if not operation:
         return None
-    return dcc.Link(operation, href="/audit?" + urlencode({"operation": operation}), className="link")
+    return dcc.Link(operation, href=href("/audit", at, operation=operation), className="link")
 
 
 def _missing(backup: Backup) -> Component | None:

@@ -7,9 +7,8 @@ from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.dashboard.backups.answers import Answers
-from guessbook.clients.dashboard.backups.clock import Clock
 from guessbook.clients.dashboard.backups.selection import Selection
-from guessbook.clients.dashboard.backups.size import files, size
+from guessbook.clients.dashboard.clock import Clock
 from guessbook.proto.safety_pb2 import Backup, Place
 
 FRESH_S = 3 * 86400  # an older backup counts no more for 3-2-1
@@ -67,7 +66,7 @@ def _newest(backups: Sequence[Backup], clock: Clock) -> list[Component]:
     facts = (
         ("Newest", clock.moment(newest.created_at_us), newest.id),
         ("Log up to", numbers.count(newest.head), ""),
-        ("Size", f"{size(newest.bytes)} in {files(newest.files)}", ""),
+        ("Size", f"{numbers.size(newest.bytes)} in {numbers.files(newest.files)}", ""),
         ("Read back", clock.moment(newest.verified_at_us), clock.exact(newest.verified_at_us)),
         ("Drilled", clock.moment(max(one.drilled_at_us for one in backups)), "The last restore for the time being"),
     )
@@ -88,7 +87,7 @@ def _problem(place: Place, backups: Sequence[Backup], clock: Clock) -> list[str 
         return [f"The newest is not whole: {newest.problem}"]
     if newest.missing:
         many = len(newest.missing)
-        return [f"The newest lacks {files(many)} that were not whole in the data folder."]
+        return [f"The newest lacks {numbers.files(many)} that were not whole in the data folder."]
     if clock.now.timestamp() - newest.created_at_us / 1e6 > FRESH_S:
         return ["None of the last 3 days."]
     return []

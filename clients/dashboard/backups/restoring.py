@@ -13,7 +13,6 @@ from typing import Any
 
 from guessbook.clients.async_client import AsyncGuessbook
 from guessbook.clients.dashboard import numbers
-from guessbook.clients.dashboard.backups.size import files
 from guessbook.clients.dashboard.backups.work import Outcome
 from guessbook.clients.errors import GuessbookError, Invalid
 
@@ -66,7 +65,7 @@ async def restore(
     answer = await _run(words, say)
     return Outcome(
         True,
-        f"The log up to position {numbers.count(answer['head'])} and {files(answer['files'])} are in {to}, checked. "
+        f"The log up to position {numbers.count(answer['head'])} and {numbers.files(answer['files'])} are in {to}, checked. "
         "It is another log from there on. Start it with:",
         command=f"guessbook up --home {shlex.quote(str(to))}",
         notes=answer.get("notes", ()),

@@ -5,7 +5,7 @@ from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.dashboard.backups.answers import Answers
-from guessbook.clients.dashboard.backups.clock import Clock
+from guessbook.clients.dashboard.clock import Clock
 from guessbook.store.config import BackupConfig
 
 

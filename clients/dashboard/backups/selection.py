@@ -9,6 +9,9 @@ from urllib.parse import parse_qsl, urlencode
 from dash import html
 from dash.development.base_component import Component
 
+from guessbook.clients.dashboard.link import changed
+from guessbook.clients.dashboard.view import View
+
 PATH = "/backups"
 ROWS = 30  # backups that are listed at first, and how many more are each time
 
@@ -22,6 +25,7 @@ class Selection:
     place: str = ""  # only those there
     pruned: bool = False  # also those that the rules let go
     rows: int = ROWS
+    at: int | None = None
     query: dict[str, str] = field(default_factory=dict)  # all that the URL says
 
     @classmethod
@@ -36,19 +40,19 @@ class Selection:
             place=query.get("place", ""),
             pruned=query.get("pruned") == "1",
             rows=int(rows) if re.fullmatch("[1-9][0-9]{0,5}", rows) else ROWS,
+            at=View.parse(search).at,
             query=query,
         )
 
     def href(self, **changes: str | None) -> str:
         """The address of the page with some of it changed; None takes a part out."""
-        query = {name: value for name, value in {**self.query, **changes}.items() if value is not None}
-        return PATH + (f"?{urlencode(query)}" if query else "")
+        return changed(PATH, urlencode(self.query), **changes)
 
     def link(self, children: Any, *, className: str = "", title: str = "", **changes: Any) -> Component:
-        """Leads to another view of the page, without loading it anew (backups.js). Changes that begin with `aria_` are attributes."""
+        """Leads to another view of the page, without loading it anew. Changes that begin with `aria_` are attributes."""
         named = {name.replace("_", "-"): changes.pop(name) for name in list(changes) if name.startswith("aria_")}
-        about = {"data-backups-view": "", **named} | ({"title": title} if title else {})
-        return html.A(children, href=self.href(**changes), className=className, **about)
+        about = named | ({"title": title} if title else {})
+        return html.A(children, href=self.href(**changes), className=f"in-page {className}".strip(), **about)
 
 
 def _day(text: str) -> date | None:

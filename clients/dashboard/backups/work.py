@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from guessbook.clients.async_client import AsyncGuessbook
 from guessbook.clients.dashboard import numbers, problem, role
-from guessbook.clients.dashboard.backups.size import files, size
 from guessbook.clients.errors import GuessbookError, Rejected
 from guessbook.proto.safety_pb2 import BackupResponse
 
@@ -102,7 +101,9 @@ def _told(answer: BackupResponse, word: str) -> Outcome:
     parts = list(answer.problems)
     if whole:
         one = whole[0]
-        facts = f"the log up to position {numbers.count(one.head)}, {files(one.files)}, {size(one.bytes)}"
+        facts = (
+            f"the log up to position {numbers.count(one.head)}, {numbers.files(one.files)}, {numbers.size(one.bytes)}"
+        )
         parts.insert(0, f"{word} at {', '.join(backup.place for backup in whole)}: {facts}.")
     if answer.problems:
         parts.append("Earlier backups are as they were. Remove the cause and do it again.")

@@ -7,9 +7,9 @@ from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.dashboard.browser import in_browser
-from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.states import SHOWN as STATES
 from guessbook.clients.dashboard.states import counts
+from guessbook.clients.visible import visible
 from guessbook.proto.history_pb2 import CategorySummary, SummariseExamplesResponse
 
 SHOWN = 50  # the largest
@@ -35,7 +35,7 @@ def layout() -> Component:
     )
 
 
-def register(app: Dash, queries: Queries) -> None:
+def register(app: Dash) -> None:
     in_browser(
         app,
         "filterByCategory",
@@ -48,6 +48,8 @@ def register(app: Dash, queries: Queries) -> None:
 
 def bars(summary: SummariseExamplesResponse, chosen: str) -> tuple[Any, ...]:
     """For `OUTPUTS`."""
+    if not summary.matching:
+        return [html.P("No example matches.", className="dim none")], "", []
     told = summary.categories
     if not any(each.category for each in told):
         return [_without()], "", []
@@ -76,7 +78,7 @@ def _without() -> Component:
 def _bar(place: int, told: CategorySummary, chosen: bool) -> Component:
     now = counts(told.states)
     observed = sum(now.values())
-    name = told.category[:LONGEST_NAME]
+    name = visible(told.category[:LONGEST_NAME])
     points = change_in_points(told)
     parts = [
         html.I(className=f"part {state.word}", style={"flexGrow": now[state.word]})

@@ -7,7 +7,6 @@ from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.dashboard.browser import in_browser
-from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.view import CHANGES
 from guessbook.proto.history_pb2 import SummariseExamplesResponse
 
@@ -38,7 +37,7 @@ def _chip(word: str, label: str, meaning: str) -> Component:
     )
 
 
-def register(app: Dash, queries: Queries) -> None:
+def register(app: Dash) -> None:
     ids = State({"type": "change", "word": ALL}, "id")
     url, search = Output("url", "search", allow_duplicate=True), State("url", "search")
     in_browser(app, "filterByChange", url, Input({"type": "change", "word": ALL}, "n_clicks"), search)

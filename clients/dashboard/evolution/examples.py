@@ -17,11 +17,13 @@ from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.states import shown
 from guessbook.clients.dashboard.view import View, asked_view
 from guessbook.clients.errors import GuessbookError
+from guessbook.clients.visible import visible
 from guessbook.proto.history_pb2 import Example
 
 BLOCK = 100  # rows of one request
 LONGEST_TEXT = 300  # characters of a cell
 LONGEST_STRIP = 16  # snapshots in a row: the first, and the latest of the others
+ROW_PX, HEADER_PX = 38, 36
 NO_ROWS: dict[str, Any] = {"rowData": [], "rowCount": 0}
 
 COLUMNS: list[dict[str, Any]] = [
@@ -63,7 +65,6 @@ def layout() -> Component:
             filters.chips(),
             _grid(),
             dcc.Store(id="refreshed"),
-            dcc.Store(id="requested"),
             dcc.Store(id="answered"),
             dcc.Store(id="checked"),
         ],
@@ -73,8 +74,10 @@ def layout() -> Component:
 def _grid() -> Component:
     grid: Component = dag.AgGrid(
         id="examples",
-        # With the story beside it, the list fills the window.
-        style={"height": "max(420px, calc(100vh - 135px))"},
+        # With the story beside it, the list fills the window; a short one ends after its last row (examples.js tells how many it has).
+        style={
+            "height": f"min(max(420px, 100vh - 135px), {HEADER_PX + 2}px + {ROW_PX}px * max(3, var(--rows, 10000)))"
+        },
         columnDefs=COLUMNS,
         defaultColDef={"resizable": True, "sortable": False, "suppressMovable": True},
         rowModelType="infinite",
@@ -87,8 +90,8 @@ def _grid() -> Component:
             "maxConcurrentDatasourceRequests": 1,
             "blockLoadDebounceMillis": 40,
             "animateRows": False,
-            "rowHeight": 38,
-            "headerHeight": 36,
+            "rowHeight": ROW_PX,
+            "headerHeight": HEADER_PX,
             "rowClassRules": {"open-row": {"function": "isOpen(params)"}},
             "localeText": {"noRowsToShow": "No example matches. Take a filter away to see more."},
         },
@@ -117,7 +120,6 @@ def register(app: Dash, queries: Queries) -> None:
         State("filtered", "data"),
         State("url", "search"),
     )(rows)
-    in_browser(app, "rowsRequested", Output("requested", "data"), Input("examples", "getRowsRequest"))
     in_browser(app, "checkRows", Output("checked", "data"), Input("answered", "data"))
     # It also writes the filters' values. Declared as outputs, they would close a circle with the callbacks that read them.
     in_browser(app, "showView", Output("book", "className"), Input("url", "search"), at_start=True)
@@ -197,5 +199,5 @@ def measures(example: Example) -> dict[str, str]:
 
 def cut(text: str) -> str:
     """One line of at most `LONGEST_TEXT` characters."""
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     return line if len(line) <= LONGEST_TEXT else line[:LONGEST_TEXT] + "…"

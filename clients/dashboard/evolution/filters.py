@@ -13,6 +13,7 @@ from guessbook.clients.dashboard.evolution import saved
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.states import SHOWN
 from guessbook.clients.dashboard.view import View
+from guessbook.clients.visible import visible
 from guessbook.proto.history_pb2 import SummariseExamplesResponse
 
 # Those of `view.SORTS`, and how each begins when it is chosen: "-" has the largest first.
@@ -28,7 +29,7 @@ ORDERS = (
     ("", "confidence", "Confidence"),
     ("-", "variability", "Variability"),
 )
-CATEGORIES = 1000  # that can be chosen from, the largest
+CATEGORIES = 10_000  # that can be chosen from, the largest
 DRAWN = 100  # of them at a time; typing narrows them
 
 
@@ -69,7 +70,8 @@ def tools() -> Component:
 
 def chips() -> Component:
     """The filters that are set; drawn in the browser from the URL."""
-    return html.Div(id="filters", className="filters")
+    largest_first: dict[str, Any] = {"data-largest-first": " ".join(word for turned, word, _ in ORDERS if turned)}
+    return html.Div(id="filters", className="filters", **largest_first)
 
 
 def _choice(name: str, label: str, data: list[dict[str, str]], width: int, **more: Any) -> Component:
@@ -130,8 +132,8 @@ def register(app: Dash, queries: Queries) -> None:
 def category_choices(summary: SummariseExamplesResponse) -> list[dict[str, Any]]:
     named = [each.category for each in summary.categories if each.category]
     data: list[dict[str, Any]] = [{"value": "", "label": "All categories"}]
-    data += [{"value": name, "label": name} for name in named]
     if len(summary.categories) < summary.category_count:
+        # First: behind those that are drawn nobody would see it.
         left = f"{numbers.count(len(named))} of {numbers.count(summary.category_count)}, the largest"
         data.append({"value": "\0", "label": left, "disabled": True})
-    return data
+    return data + [{"value": name, "label": visible(name)} for name in named]

@@ -11,7 +11,7 @@ from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.view import asked_view, insight_word
 from guessbook.clients.visible import visible
-from guessbook.proto.history_pb2 import Insight
+from guessbook.proto.history_pb2 import Insight, Run
 
 WORD = "insights"  # of its tab, in the URL
 NAMED = 10  # examples that are named under an insight; its list has all
@@ -20,14 +20,18 @@ NAMED = 10  # examples that are named under an insight; its list has all
 def layout() -> Component:
     return html.Div(
         className="insights-part",
-        children=[html.Div(id="insights", className="insights"), dcc.Store(id="insights-of")],
+        children=[
+            html.P(id="insights-note", className="dim"),
+            html.Div(id="insights", className="insights"),
+            dcc.Store(id="insights-of"),
+        ],
     )
 
 
 def register(app: Dash, queries: Queries) -> None:
     async def insights(
         filtered: dict[str, Any] | None, tab: str | None, told_of: list[Any] | None
-    ) -> tuple[list[Component], list[Any]]:
+    ) -> tuple[list[Component], str, list[Any]]:
         if not filtered or not filtered["run"] or tab != WORD:
             raise PreventUpdate
         view = asked_view(filtered)
@@ -36,10 +40,12 @@ def register(app: Dash, queries: Queries) -> None:
         if about == told_of:
             raise PreventUpdate
         found = (await queries.insights(filtered["run"], view)).insights
-        return [card(insight) for insight in found] or [nothing()], about
+        run = await queries.run(filtered["run"], view.at)
+        return [card(insight) for insight in found] or [nothing()], note(run, view.step), about
 
     app.callback(
         Output("insights", "children"),
+        Output("insights-note", "children"),
         Output("insights-of", "data"),
         Input("filtered", "data"),
         Input("tab", "value"),
@@ -61,6 +67,14 @@ def register(app: Dash, queries: Queries) -> None:
         Input("url", "search"),
         Input({"type": "insight", "word": ALL}, "id"),
         at_start=True,
+    )
+
+
+def note(run: Run, step: int | None) -> str:
+    """What they are of. `step`: the snapshot that is shown, None for the newest."""
+    complete = [each.step for each in run.snapshots if each.complete and (step is None or each.step <= step)]
+    return "Of all examples of the run, " + (
+        f"as of step {numbers.count(complete[-1])}" if complete else "before its first snapshot"
     )
 
 

@@ -18,6 +18,7 @@ from guessbook.clients.dashboard.evolution import (
     export_menu,
     filters,
     insights,
+    no_run,
     pickers,
     saved,
 )
@@ -44,7 +45,7 @@ def layout() -> Component:
             # What is asked for: {run, at, position, search}. Set when the run, the point in time, a filter or what is known changes; not by
             # the order of the list, nor by an example that is opened.
             dcc.Store(id="filtered"),
-            _nothing(),
+            no_run.layout(),
             cards.state_cards(),
             html.Div(className="overview", children=[cards.states_card(), _tabs()]),
             html.Section(id="book", className="book", children=[examples.layout(), story.layout()]),
@@ -66,18 +67,6 @@ def _tabs() -> Component:
         ],
     )
     return tabs
-
-
-def _nothing() -> Component:
-    return html.Div(
-        className="empty",
-        children=[
-            html.Span(className="icon big icon-evolution"),
-            html.H2("No run yet"),
-            html.P("As soon as a job is trained, the guesses for its examples show here. Queue a dataset with:"),
-            html.Pre("guessbook submit examples.jsonl"),
-        ],
-    )
 
 
 def register(app: Dash, queries: Queries) -> None:
@@ -120,6 +109,7 @@ def register(app: Dash, queries: Queries) -> None:
         Input("tab", "value"),
         State("url", "search"),
     )
-    for part in (pickers, cards, categories, changed, filters, saved, examples, data_map, insights):
+    for part in (no_run, pickers, cards, filters, examples, data_map, insights):
         part.register(app, queries)
-    export_menu.register(app)
+    for in_the_browser in (categories, changed, saved, export_menu):
+        in_the_browser.register(app)

@@ -12,6 +12,7 @@ from dash.exceptions import PreventUpdate
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.dashboard.queries import Queries
+from guessbook.clients.visible import visible
 from guessbook.proto.history_pb2 import Run
 
 LISTED = 300  # runs, the newest
@@ -85,8 +86,8 @@ def choices(runs: Sequence[Run], shown: str) -> list[dict[str, Any]]:
     names = Counter(name for name, _ in {(run.name, run.dataset) for run in listed})
     for run in listed:
         # Two files of one name are told apart by their content.
-        group = run.name if names[run.name] == 1 else f"{run.name} ({run.dataset[:8]})"
-        label = f"{run.name} · {run.id} · {numbers.count(run.examples)} examples"
+        group = visible(run.name) if names[run.name] == 1 else f"{visible(run.name)} ({run.dataset[:8]})"
+        label = f"{visible(run.name)} · {run.id} · {numbers.count(run.examples)} examples"
         groups.setdefault(group, []).append({"value": run.id, "label": label})
     data: list[dict[str, Any]] = [{"group": group, "items": items} for group, items in groups.items()]
     if len(listed) < len(runs):

@@ -5,7 +5,6 @@ from dash import ALL, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from guessbook.clients.dashboard.browser import in_browser
-from guessbook.clients.dashboard.queries import Queries
 
 LONGEST_NAME = 60  # characters
 
@@ -49,7 +48,7 @@ def layout() -> Component:
     )
 
 
-def register(app: Dash, queries: Queries) -> None:
+def register(app: Dash) -> None:
     search, kept = State("url", "search"), State("saved", "data")
     in_browser(
         app,

@@ -5,9 +5,10 @@ from typing import Any
 from dash import Dash, Input, Output, State, html
 from dash.development.base_component import Component
 
+from guessbook.clients.dashboard.clock import Clock
 from guessbook.clients.dashboard.queries import Queries
-from guessbook.clients.dashboard.training.times import near
 from guessbook.clients.dashboard.view import View, at
+from guessbook.clients.visible import visible
 from guessbook.proto.events_pb2 import Event, FileReceived
 
 MOST = 5
@@ -64,10 +65,11 @@ def inbox_rows(events: list[Event], now_us: int) -> list[Component]:
                 className="dim",
             )
         ]
-    return [_row(event.file_received, near(event.recorded_at_us, now_us)) for event in events]
+    clock = Clock.here(now_us)
+    return [_row(event.file_received, clock.shown(event.recorded_at_us)) for event in events]
 
 
-def _row(received: FileReceived, when: str) -> Component:
+def _row(received: FileReceived, when: Component) -> Component:
     name = received.file.rpartition("/")[2]
     became = bool(received.job) and not received.reason
     return html.Div(
@@ -77,8 +79,8 @@ def _row(received: FileReceived, when: str) -> Component:
             html.Div(
                 className="job-text",
                 children=[
-                    html.Span(name, className="job-name", title=received.file),
-                    html.Span(f"{when} · {outcome(received)}", className="dim inbox-told"),
+                    html.Span(visible(name), className="job-name", title=visible(received.file), dir="auto"),
+                    html.Span([when, f" · {visible(outcome(received))}"], className="dim inbox-told"),
                 ],
             ),
         ],

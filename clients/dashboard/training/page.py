@@ -5,6 +5,7 @@ from dash.development.base_component import Component
 
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.training import health, inbox, job, queue, recent_versions, submit
+from guessbook.clients.dashboard.training.upload import Uploads
 
 TICK_MS = 20_000  # what is expected moves although nothing happens
 
@@ -43,6 +44,7 @@ def _empty() -> Component:
     )
 
 
-def register(app: Dash, queries: Queries) -> None:
-    for part in (job, queue, recent_versions, health, inbox, submit):
+def register(app: Dash, queries: Queries, uploads: Uploads) -> None:
+    for part in (job, queue, recent_versions, health, inbox):
         part.register(app, queries)
+    submit.register(app, queries, uploads)

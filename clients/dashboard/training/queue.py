@@ -1,16 +1,18 @@
 """What runs, what waits in which order and until when and why, and what was done lately. Each job leads to its run. Knows no training numbers."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import numbers, role
+from guessbook.clients.dashboard.clock import Clock
+from guessbook.clients.dashboard.link import href
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.training import queue_menu
-from guessbook.clients.dashboard.training.times import near, span
+from guessbook.clients.dashboard.training.times import span
 from guessbook.clients.dashboard.view import View, at
+from guessbook.clients.visible import visible
 from guessbook.projections.names import job_state, priority, queue_state
 from guessbook.proto.events_pb2 import PRIORITY_NORMAL, QUEUE_STATE_ON, QUEUE_STATE_UNSPECIFIED
 from guessbook.proto.history_pb2 import (
@@ -89,12 +91,12 @@ def waiting(jobs: list[Job]) -> str:
 def note(outlook: ExplainQueueResponse) -> str:
     """That the queue is not on, or when all of it is done."""
     if outlook.state not in (QUEUE_STATE_ON, QUEUE_STATE_UNSPECIFIED):
-        reason = f": {outlook.reason}" if outlook.reason else ""
+        reason = f": {visible(outlook.reason)}" if outlook.reason else ""
         return f"The queue is {queue_state(outlook.state)}{reason}. No job is begun until it is on again."
     if not outlook.ends_at_us:
         return ""
     left = numbers.duration((outlook.ends_at_us - outlook.now_us) / 1e6)
-    return f"All of it is done about {near(outlook.ends_at_us, outlook.now_us)}, in {left}."
+    return f"All of it is done about {Clock.here(outlook.now_us).moment(outlook.ends_at_us)}, in {left}."
 
 
 def job_rows(jobs: list[Job], outlook: ExplainQueueResponse, run: str, view: View, *, steered: bool) -> list[Component]:
@@ -141,8 +143,7 @@ def _link(job: Job, run: str, view: View) -> Component | None:
     """To the job's run, at the same point in time; None where the page shows it, or it hasn't begun: a trainer loads the model first."""
     if not job.started_at_us or job.run == run:
         return None
-    query = {"run": job.run} | ({"at": str(view.at)} if view.at is not None else {})
-    link: Component = dcc.Link(_name(job), href="/?" + urlencode(query))
+    link: Component = dcc.Link(_name(job), href=href("/", view.at, run=job.run))
     return link
 
 
@@ -171,7 +172,8 @@ def _row(job: Job, mark: list[Component], details: list[str], run: str, view: Vi
 
 
 def _name(job: Job) -> Component:
-    return html.Span(job.name, className="job-name", title=f"{job.name}, {job.id}")
+    name = visible(job.name)
+    return html.Span(name, className="job-name", title=f"{name}, {job.id}", dir="auto")
 
 
 def _expected(job: Job, outlook: JobOutlook, now_us: int) -> list[str]:
@@ -180,7 +182,7 @@ def _expected(job: Job, outlook: JobOutlook, now_us: int) -> list[str]:
         "held" if job.held else job_state(job.state),
         "" if job.priority == PRIORITY_NORMAL else priority(job.priority),
         f"{job.pending} asked" if job.pending else "",
-        span(outlook.starts_at_us if job.state != JOB_STATE_ACTIVE else 0, outlook.ends_at_us, now_us),
+        span(outlook.starts_at_us if job.state != JOB_STATE_ACTIVE else 0, outlook.ends_at_us, Clock.here(now_us)),
         f"checkpoint at step {numbers.count(job.checkpoint_step)}"
         if job.checkpoint_step and job.state != JOB_STATE_ACTIVE
         else "",
@@ -188,9 +190,9 @@ def _expected(job: Job, outlook: JobOutlook, now_us: int) -> list[str]:
     why = outlook.why
     if outlook.why and not outlook.seconds:
         why += f"; how long it takes is not known: {outlook.basis}"
-    return [" · ".join(part for part in parts if part), why[:1].upper() + why[1:]]
+    return [" · ".join(part for part in parts if part), visible(why[:1].upper() + why[1:])]
 
 
 def _ended(job: Job) -> list[str]:
-    parts = [job_state(job.state), job.version, job.error]
+    parts = [job_state(job.state), job.version, visible(job.error)]
     return [" · ".join(part for part in parts if part)]

@@ -6,6 +6,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import commands
+from guessbook.clients.visible import visible
 from guessbook.projections.names import priority, queue_state
 from guessbook.proto.events_pb2 import (
     PRIORITY_HIGH,
@@ -29,7 +30,7 @@ def menu(job: Job, order: list[str]) -> Component:
         entries += [*_moves(job, order), *_priorities(job)]
     if "cancel" in commands.possible(job):
         entries.append(_entry("Cancel", "cancel", job.id, red=True))
-    return _menu(f"What to do with {job.name}", html.Span(className="icon icon-more"), entries)
+    return _menu(f"What to do with {visible(job.name)}", html.Span(className="icon icon-more"), entries)
 
 
 def switch(state: "QueueState.ValueType", *, steered: bool) -> Component:

@@ -2,18 +2,19 @@
 
 from itertools import pairwise
 from typing import Any
-from urllib.parse import urlencode
 
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import guarded, numbers
+from guessbook.clients.dashboard.clock import Clock
+from guessbook.clients.dashboard.link import href
 from guessbook.clients.dashboard.queries import Queries
-from guessbook.clients.dashboard.training.times import near
 from guessbook.clients.dashboard.view import View, at
 from guessbook.proto.history_pb2 import Version
 
 MOST = 5
+PAGE = "/versions"
 
 
 def layout() -> Component:
@@ -65,9 +66,9 @@ def version_rows(versions: list[Version], now_us: int, position: int | None) -> 
 
 
 def _row(version: Version, other: str, now_us: int, position: int | None) -> Component:
-    links = [_link("View", {"version": version.name}, position)]
+    links = [_link("View", href(PAGE, position, version=version.name))]
     if other:
-        links.append(_link("Compare", {"version": version.name, "with": other}, position))
+        links.append(_link("Compare", href(PAGE, position, version=version.name, with_=other)))
     if not version.latest:
         links.append(guarded.button("rollback", version.name, "Activate"))
     return html.Div(
@@ -81,7 +82,7 @@ def _row(version: Version, other: str, now_us: int, position: int | None) -> Com
                     *([html.Span("latest", className="badge active")] if version.latest else []),
                 ],
             ),
-            html.Span(f"{near(version.created_at_us, now_us)} · {gain(version)}", className="dim"),
+            html.Span([Clock.here(now_us).shown(version.created_at_us), f" · {gain(version)}"], className="dim"),
             html.Div(links, className="recent-links"),
         ],
     )
@@ -98,7 +99,6 @@ def gain(version: Version) -> str:
     return f"{version.baseline_accuracy:.0%} → {version.final_accuracy:.0%} right"
 
 
-def _link(label: str, query: dict[str, str], position: int | None) -> Component:
-    asked = query | ({"at": str(position)} if position is not None else {})
-    link: Component = dcc.Link(label, href="/versions?" + urlencode(asked), className="link")
+def _link(label: str, address: str) -> Component:
+    link: Component = dcc.Link(label, href=address, className="link")
     return link

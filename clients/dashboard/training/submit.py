@@ -92,8 +92,7 @@ def _path() -> Component:
     )
 
 
-def register(app: Dash, queries: Queries) -> None:
-    uploads = upload.Uploads()
+def register(app: Dash, queries: Queries, uploads: upload.Uploads) -> None:
     server: Any = app.server  # FastAPI; Dash's types know Flask alone
     upload.register(server, uploads)
     opened = Output("submit", "opened", allow_duplicate=True)
@@ -104,12 +103,23 @@ def register(app: Dash, queries: Queries) -> None:
         "submitPath",
         Output("submit-source", "data"),
         Input("submit-look", "n_clicks"),
-        State("submit-path", "value"),
+        Input("submit-path", "n_submit"),
+        Input("submit-path", "value"),
+        State("submit-source", "data"),
+    )
+    in_browser(app, "showUpload", Output("upload-progress", "children"), Input("submit-source", "data"))
+    in_browser(
+        app,
+        "forgetFile",
+        Output("submit-source", "data", allow_duplicate=True),
+        Output("submit-path", "value"),
+        Input("submit", "opened"),
     )
     in_browser(
         app,
         "maySubmit",
         Output("submit-go", "disabled"),
+        Input("submit-source", "data"),
         Input("submit-count", "data"),
         Input("submit-skip_bad_lines", "checked"),
     )
@@ -119,18 +129,20 @@ def register(app: Dash, queries: Queries) -> None:
 
 
 def _register_look(app: Dash, queries: Queries, uploads: upload.Uploads) -> None:
-    async def look(source: dict[str, str] | None) -> tuple[Any, ...]:
+    async def look(source: dict[str, Any] | None) -> tuple[Any, ...]:
         if not source:
-            raise PreventUpdate
+            return [], "", None, None, "", no_update, False
         try:
             with _reading(source, uploads) as (path, name):
                 answer = await queries.book.submit(path, name=name, dry_run=True)
             jobs = (await queries.jobs(None)).jobs
         except GuessbookError as error:
-            return [], no_update, None, None, problem.told(error), no_update
-        count = {"examples": answer.examples, "bad_lines": answer.error_count}
+            return [], no_update, None, None, problem.told(error), no_update, False
+        # The button is for the file that was counted alone, not for one that was chosen since.
+        count = {"at": source["at"], "examples": answer.examples, "bad_lines": answer.error_count}
         config = MessageToDict(answer.config)
-        return submit_preview.found(answer), name, count, config, "", submit_form.after_choices(list(jobs))
+        after = submit_form.after_choices(list(jobs))
+        return submit_preview.found(answer), name, count, config, "", after, not answer.config.base_model
 
     app.callback(
         Output("submit-found", "children"),
@@ -139,6 +151,7 @@ def _register_look(app: Dash, queries: Queries, uploads: upload.Uploads) -> None
         Output("submit-config", "data"),
         Output("submit-problem", "children"),
         Output("submit-after", "data"),
+        Output("submit-base_model", "required"),
         Input("submit-source", "data"),
         running=[(Output("submit-look", "loading"), True, False)],
         prevent_initial_call=True,
@@ -149,15 +162,18 @@ def _register_tokens(app: Dash, queries: Queries, uploads: upload.Uploads) -> No
     one_at_a_time = asyncio.Semaphore()  # each is a process of its own, with the tokenizers in it
 
     async def tokens(
-        found: dict[str, Any] | None, _left: Any, base_model: str | None, source: dict[str, str] | None
+        found: dict[str, Any] | None, _left: Any, base_model: str | None, source: dict[str, Any] | None
     ) -> list[Component]:
         if found is None or not source:
+            return []
+        config = chosen_config(found, base_model)
+        if not config.base_model:
             return []
         try:
             with _reading(source, uploads) as (path, _):
                 home = Home(Path((await queries.status(None)).home))
                 async with one_at_a_time:
-                    answer = await preview_async(path, chosen_config(found, base_model), home=home)
+                    answer = await preview_async(path, config, home=home)
             return submit_preview.rendered(answer)
         except GuessbookError as error:
             return submit_preview.missing(problem.told(error))
@@ -176,7 +192,7 @@ def _register_tokens(app: Dash, queries: Queries, uploads: upload.Uploads) -> No
 def _register_submit(app: Dash, queries: Queries, uploads: upload.Uploads) -> None:
     fields = (*submit_form.VALUES, *submit_form.CHECKED)
 
-    async def submit(_clicks: int | None, source: dict[str, str] | None, *given: Any) -> tuple[Any, ...]:
+    async def submit(_clicks: int | None, source: dict[str, Any] | None, *given: Any) -> tuple[Any, ...]:
         if not source:
             raise PreventUpdate
         try:
@@ -214,7 +230,7 @@ async def _submit(queries: Queries, path: Path, name: str, values: Mapping[str, 
 
 
 @contextmanager
-def _reading(source: Mapping[str, str], uploads: upload.Uploads) -> Iterator[tuple[Path, str]]:
+def _reading(source: Mapping[str, Any], uploads: upload.Uploads) -> Iterator[tuple[Path, str]]:
     """Where the file lies, for as long as it is read, and its name. Raises Forbidden, Invalid."""
     role.require_steering()
     try:

@@ -34,7 +34,7 @@ def layout() -> Component:
             _text("name", "Name", "What to call the job"),
             _select("priority", "Priority", [priority(value) for value in PRIORITIES], "normal"),
             dmc.MultiSelect(id=_id("after"), label="Only after these are completed", data=[], value=[], clearable=True),
-            _text("base_model", "Base model", "The server's default"),
+            _text("base_model", "Base model", "The server's default, if it has one"),
             _text("num_train_epochs", "Epochs", f"{DEFAULTS['num_train_epochs']:g}"),
             _text("max_steps", "Steps, instead of epochs", "As many as the epochs need"),
             _text("learning_rate", "Learning rate", f"{DEFAULTS['learning_rate']:g}"),

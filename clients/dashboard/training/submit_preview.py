@@ -5,15 +5,18 @@ from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import numbers
 from guessbook.clients.preview import Memory, Piece, Preview, Row
+from guessbook.clients.visible import visible
 from guessbook.proto.control_pb2 import SubmitJobResponse
 from guessbook.proto.history_pb2 import Example
 
 BAD_LINES = 20  # shown
 TEXT = 600  # characters of a prompt or an answer
+REFUSED = "\nIt would be refused: "  # how a dry run's report goes on if the file is fine and the job is not
 
 
 def found(answer: SubmitJobResponse) -> list[Component]:
-    """The form, how many examples, which lines are bad and why, and the first examples as they were read."""
+    """The form, how many examples, which lines are bad and why, why the job would be refused, and the first examples as they were read."""
+    _, would_be, why = answer.report.rpartition(REFUSED)
     plural = "" if answer.examples == 1 else "s"
     facts = [
         html.Strong(f"{numbers.count(answer.examples)} example{plural}"),
@@ -23,6 +26,7 @@ def found(answer: SubmitJobResponse) -> list[Component]:
     return [
         html.Div(facts, className="submit-facts"),
         *([_bad_lines(answer)] if answer.error_count else []),
+        *([html.P(visible(f"{would_be.strip()} {why}"), className="submit-problem")] if would_be else []),
         *(
             [
                 html.H3(f"First examples, {len(answer.preview)} of {numbers.count(answer.examples)}"),
@@ -67,7 +71,7 @@ def _bad_lines(answer: SubmitJobResponse) -> Component:
         className="bad-lines",
         children=[
             html.Strong(head),
-            html.Ul([html.Li(f"Line {numbers.count(one.line)}: {one.reason}") for one in shown]),
+            html.Ul([html.Li(f"Line {numbers.count(one.line)}: {visible(one.reason)}") for one in shown]),
             *(
                 [html.P(f"{len(shown)} of {numbers.count(answer.error_count)} shown", className="dim")]
                 if answer.error_count > len(shown)
@@ -82,20 +86,21 @@ def _example(example: Example) -> Component:
     return html.Div(
         className="submit-example",
         children=[
-            html.Pre(_cut(example.prompt or "–"), className="given"),
+            html.Pre(_cut(example.prompt or "–"), className="given", dir="auto"),
             html.Span(className="icon icon-right-page"),
-            html.Pre(_cut(example.expected), className="expected"),
+            html.Pre(_cut(example.expected), className="expected", dir="auto"),
         ],
     )
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= TEXT else f"{text[:TEXT]} … and {numbers.count(len(text) - TEXT)} characters more"
+    shown = visible(text[:TEXT])
+    return shown if len(text) <= TEXT else f"{shown} … and {numbers.count(len(text) - TEXT)} characters more"
 
 
 def _row(row: Row) -> Component:
     if row["error"]:
-        told = f"Line {numbers.count(row['line'])}: {row['error']}. {row['hint']}"
+        told = visible(f"Line {numbers.count(row['line'])}: {row['error']}. {row['hint']}")
         return html.P(told, className="submit-problem")
     notes = [
         f"line {numbers.count(row['line'])}",
@@ -113,7 +118,9 @@ def _row(row: Row) -> Component:
 
 
 def _piece(piece: Piece) -> list[Component]:
-    shown: list[Component] = [html.Span(piece["text"], className="piece trained" if piece["trained"] else "piece")]
+    shown: list[Component] = [
+        html.Span(visible(piece["text"]), className="piece trained" if piece["trained"] else "piece")
+    ]
     if piece["left_out"]:
         shown.append(html.Span(f" … and {numbers.count(piece['left_out'])} characters more ", className="dim"))
     return shown

@@ -120,6 +120,6 @@ def register(server: FastAPI, uploads: Uploads) -> None:
 
 def _not_kept(error: OSError, folder: Path) -> str:
     return (
-        f"The file can't be kept: {error.strerror}. Nothing was submitted. Make room in {folder}, where it is to be written, "
-        "and choose the file again; or give its path below instead."
+        f"The file can't be kept: {error.strerror or error}. Nothing was submitted. Make room in {folder}, where it is to be written, "
+        "and choose the file again, or give its path below instead."
     )

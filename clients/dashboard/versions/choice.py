@@ -1,7 +1,7 @@
 """What of the page Versions the address bar says: `?version=…&with=…&change=…&q=…&page=…&at=…`. Pure; knows no component."""
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from guessbook.clients.dashboard.view import CHANGES, View
 from guessbook.proto.history_pb2 import Change, Version
@@ -58,13 +58,3 @@ def named(versions: list[Version], name: str) -> Version | None:
     """By its name or its number, as "v002" or "2"."""
     number = name.removeprefix("v").lstrip("0")
     return next((version for version in versions if name == version.name or number == str(version.number)), None)
-
-
-def changed(search: str | None, **changes: str | int | None) -> str:
-    """The query with some of it changed; None takes a part out. "with_" stands for "with"."""
-    query = dict(parse_qsl((search or "").removeprefix("?")))
-    for key, value in changes.items():
-        query.pop(key.rstrip("_"), None)
-        if value is not None:
-            query[key.rstrip("_")] = str(value)
-    return f"?{urlencode(query)}" if query else ""

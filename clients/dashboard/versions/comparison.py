@@ -14,6 +14,7 @@ from guessbook.clients.dashboard import numbers, words
 from guessbook.clients.dashboard.link import href
 from guessbook.clients.dashboard.versions.choice import START, Choice, named
 from guessbook.clients.dashboard.versions.link import to_view
+from guessbook.clients.visible import visible
 from guessbook.proto.history_pb2 import (
     CHANGE_BROKEN,
     CHANGE_FIXED,
@@ -190,10 +191,10 @@ def _row(example: ComparedExample, run: str, at: int | None) -> Component:
                     ),
                 ],
             ),
-            html.Div(_cut(example.prompt), className="compared-prompt"),
+            html.Div(_cut(example.prompt), className="compared-prompt", dir="auto"),
             html.Dl(
                 [
-                    *_line("Expected", [html.Span(_cut(example.expected))]),
+                    *_line("Expected", [html.Span(_cut(example.expected), dir="auto")]),
                     *_line("Before", _guess(example.before)),
                     *_line("After", _changed(example.before, example.after)),
                 ],
@@ -208,7 +209,7 @@ def _line(name: str, content: list[Component]) -> list[Component]:
 
 
 def _guess(seen: Observation) -> list[Component]:
-    return [html.Span(_cut(seen.guess))] if seen.guess else [html.Span("(nothing)", className="dim")]
+    return [html.Span(_cut(seen.guess), dir="auto")] if seen.guess else [html.Span("(nothing)", className="dim")]
 
 
 def _changed(before: Observation, after: Observation) -> list[Component]:
@@ -217,12 +218,12 @@ def _changed(before: Observation, after: Observation) -> list[Component]:
     if not after.guess or len(before.guess) + len(after.guess) > LONGEST_TEXT:
         return _guess(after)
     tags = {"same": html.Span, "added": html.Ins, "removed": html.Del}
-    return [tags[part.kind](part.text) for part in words.diff(before.guess, after.guess)]
+    parts = words.diff(visible(before.guess), visible(after.guess))
+    return [html.Span([tags[part.kind](part.text) for part in parts], dir="auto")]
 
 
 def _cut(text: str) -> str:
+    shown = visible(text[:LONGEST_TEXT])
     return (
-        text
-        if len(text) <= LONGEST_TEXT
-        else f"{text[:LONGEST_TEXT]} … {numbers.count(len(text) - LONGEST_TEXT)} more characters"
+        shown if len(text) <= LONGEST_TEXT else f"{shown} … {numbers.count(len(text) - LONGEST_TEXT)} more characters"
     )

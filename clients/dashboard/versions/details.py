@@ -3,15 +3,17 @@
 import json
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from guessbook.clients.cli.wording import moment, size
 from guessbook.clients.dashboard import guarded, numbers
+from guessbook.clients.dashboard.clock import Clock
+from guessbook.clients.dashboard.link import href
 from guessbook.clients.dashboard.versions import download, kept, listing, notes, tree
 from guessbook.clients.dashboard.versions.link import to_view
+from guessbook.clients.dashboard.view import View
+from guessbook.clients.visible import visible
 from guessbook.proto.events_pb2 import Consolidation
 from guessbook.proto.history_pb2 import Version
 from guessbook.proto.safety_pb2 import Backup
@@ -34,7 +36,14 @@ def section(version: Version, backups: Sequence[Backup], search: str | None) -> 
             className="details",
             children=[
                 html.Div(_facts(version, search)),
-                html.Div([html.H3("Notes"), *notes.section(version), html.H3("Backups"), *kept.section(backups)]),
+                html.Div(
+                    [
+                        html.H3("Notes"),
+                        *notes.section(version),
+                        html.H3("Backups"),
+                        *kept.section(backups, View.parse(search).at),
+                    ]
+                ),
                 html.Div([html.H3("Files"), *_files(version)]),
             ],
         ),
@@ -59,11 +68,12 @@ def _actions(version: Version) -> list[Component]:
 def _trash(version: Version) -> list[Component]:
     if not version.deleted_at_us:
         return []
-    since = f"In the trash since {moment(version.deleted_at_us)}. "
+    clock = Clock.here()
+    since = f"In the trash since {clock.moment(version.deleted_at_us)}. "
     then = (
         "Its term is over and its files were removed; a backup from before has them."
         if version.purged
-        else f"Its files are kept until {moment(version.purge_after_us)} at least; until then it can be restored."
+        else f"Its files are kept until {clock.moment(version.purge_after_us)} at least; until then it can be restored."
     )
     return [html.P(since + then, className="job-note")]
 
@@ -71,9 +81,9 @@ def _trash(version: Version) -> list[Component]:
 def _facts(version: Version, search: str | None) -> list[Component]:
     told = json.loads(version.metadata or "{}")
     data, config = told.get("training_data", {}), told.get("training_config", {})
-    run = urlencode({"run": version.run})
+    run = href("/evolution", View.parse(search).at, run=version.run)
     pairs: list[tuple[str, Any]] = [
-        ("Created", moment(version.created_at_us)),
+        ("Created", Clock.here().shown(version.created_at_us)),
         ("Kind", "Whole model, merged" if version.HasField("consolidation") else "Adapter (LoRA)"),
         ("Came from", _version_link(version.parent, search) if version.parent else "the base model"),
         (
@@ -87,11 +97,11 @@ def _facts(version: Version, search: str | None) -> list[Component]:
         ("Steps", numbers.count(version.steps)),
         ("Learning rate", f"{config['learning_rate']:.3g}" if config.get("learning_rate") else ""),
         ("LoRA rank", config.get("lora_r") or ""),
-        ("Dataset", version.dataset_name or data.get("file") or "–"),
+        ("Dataset", visible(version.dataset_name or data.get("file") or "–")),
         ("Examples", numbers.count(data["examples"]) if data.get("examples") is not None else ""),
         ("Dataset SHA-256", _hash(version.dataset)),
         ("Dataset MD5", _hash(data.get("md5") or "")),
-        ("Run", dcc.Link(version.run, href=f"/evolution?{run}", className="link") if version.run else ""),
+        ("Run", dcc.Link(version.run, href=run, className="link") if version.run else ""),
         ("Position", numbers.count(version.position)),
     ]
     if version.HasField("consolidation"):
@@ -130,7 +140,13 @@ def _proof(proof: Consolidation) -> str:
 
 def _files(version: Version) -> list[Component]:
     rows = [
-        html.Tr([html.Td(file.path), html.Td(size(file.bytes), className="number-cell"), html.Td(_hash(file.sha256))])
+        html.Tr(
+            [
+                html.Td(file.path),
+                html.Td(numbers.size(file.bytes), className="number-cell"),
+                html.Td(_hash(file.sha256)),
+            ]
+        )
         for file in version.files[:FILES]
     ]
     head = html.Tr([html.Th("Path"), html.Th("Size", className="number-cell"), html.Th("SHA-256")])
@@ -138,6 +154,6 @@ def _files(version: Version) -> list[Component]:
     whole = sum(file.bytes for file in version.files)
     return [
         html.Table([html.Thead(head), html.Tbody(rows)], className="files"),
-        html.P(f"{numbers.count(len(version.files))} files, {size(whole)}", className="dim"),
+        html.P(f"{numbers.files(len(version.files))}, {numbers.size(whole)}", className="dim"),
         *(more if len(version.files) > FILES else []),
     ]

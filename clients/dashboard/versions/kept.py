@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from guessbook.clients.cli.wording import moment
 from guessbook.clients.dashboard import numbers
+from guessbook.clients.dashboard.clock import Clock
+from guessbook.clients.dashboard.link import href
 from guessbook.proto.history_pb2 import Version
 from guessbook.proto.safety_pb2 import Backup
 
@@ -30,15 +31,15 @@ def holding(version: Version, backups: Sequence[Backup], purged_at: int | None =
     ]
 
 
-def section(found: Sequence[Backup]) -> list[Component]:
-    """What `holding` found, newest first, each backup with its places."""
+def section(found: Sequence[Backup], position: int | None) -> list[Component]:
+    """What `holding` found at a position of the log, newest first, each backup with its places."""
     if not found:
         return [
             html.P(
                 [
                     html.Span(className="icon icon-warning"),
                     html.Span("No backup holds it. The page "),
-                    dcc.Link("Backups", href="/backups", className="link"),
+                    dcc.Link("Backups", href=href("/backups", position), className="link"),
                     html.Span(" makes one."),
                 ],
                 className="kept-none",
@@ -71,7 +72,7 @@ def _row(identity: str, copies: Sequence[Backup]) -> Component:
             html.Div(
                 [
                     html.Strong(copies[0].kind.replace("_", " ")),
-                    html.Span(moment(copies[0].created_at_us), className="dim"),
+                    Clock.here().shown(copies[0].created_at_us, className="dim"),
                 ]
             ),
             *(_copy(backup) for backup in copies),
@@ -93,5 +94,5 @@ def verdict(backup: Backup) -> str:
     if not backup.verified_at_us:
         return "never read back"
     if backup.sound:
-        return f"whole when read back {moment(backup.verified_at_us)}"
+        return f"whole when read back {Clock.here().moment(backup.verified_at_us)}"
     return f"not whole: {backup.problem}"

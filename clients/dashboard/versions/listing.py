@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dash import html
 from dash.development.base_component import Component
 
-from guessbook.clients.cli.wording import moment
 from guessbook.clients.dashboard import numbers
+from guessbook.clients.dashboard.clock import Clock
 from guessbook.clients.dashboard.versions.link import to_view
 from guessbook.clients.dashboard.versions.tree import accuracy, model_name, short
 from guessbook.proto.history_pb2 import Version
@@ -25,13 +25,14 @@ def rows(versions: Sequence[Version], chosen: str, search: str | None) -> list[C
 def _row(version: Version, chosen: bool, search: str | None) -> Component:
     kind = "merge" if version.HasField("consolidation") else "trash" if version.deleted_at_us else "versions"
     told = [f"from {short_name(version.parent)}" if version.parent else f"from {model_name(version.base_model)}"]
-    told += [part for part in (accuracy(version), moment(version.created_at_us)[:16]) if part]
+    clock = Clock.here()
+    told += [part for part in (accuracy(version), clock.moment(version.created_at_us)) if part]
     content = [
         html.Span(className=f"icon icon-{kind}"),
         html.Div(
             [
                 html.Div([html.Strong(short(version)), *marks(version)], className="version-line"),
-                html.Span(" · ".join(told), className="dim"),
+                html.Span(" · ".join(told), className="dim", title=f"Made {clock.exact(version.created_at_us)}"),
             ],
             className="version-text",
         ),

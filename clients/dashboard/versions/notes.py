@@ -11,14 +11,15 @@ from dash.exceptions import PreventUpdate
 from guessbook.clients.dashboard import outcome, problem
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.errors import GuessbookError
+from guessbook.clients.visible import visible
 from guessbook.proto.history_pb2 import Version
 
 
 def section(version: Version) -> list[Component]:
     """The note as it is; a click on the button opens the dialog with it (versions.js)."""
-    edit: dict[str, Any] = {"data-note": version.name}
+    edit: dict[str, Any] = {"data-note": version.name, "data-text": version.notes}
     return [
-        html.Pre(version.notes, id="version-notes", className="version-notes", tabIndex=0),
+        html.Pre(visible(version.notes), id="version-notes", className="version-notes", dir="auto", tabIndex=0),
         html.Button("Edit the notes", className="link-button needs-right needs-now", **edit),
     ]
 
