@@ -27,7 +27,9 @@ def layout() -> Component:
 def register(app: Dash) -> None:
     """It stands until somebody closes it, or goes on; and when the line to the server is back, live.js takes it away."""
     gone = Output("problem", "children")
-    in_browser(app, "closeProblem", gone, Input("problem-close", "n_clicks"), Input("url", "href"))
+    in_browser(
+        app, "closeProblem", gone, Input("problem-close", "n_clicks"), Input("url", "search"), Input("url", "pathname")
+    )
 
 
 def told(error: GuessbookError) -> str:

@@ -200,6 +200,7 @@ def test_categories_are_text_and_many_of_them_are_counted(
 def test_a_category_that_is_not_there_is_said(page: Page, dashboard: Dashboard, learned: ScriptedTrainer) -> None:
     page.goto(dashboard.page("/evolution", "category=nowhere"))
     expect(page.locator("#matching")).to_contain_text("no category 'nowhere'")
+    expect(page.locator("#problem")).to_contain_text("no category 'nowhere'")
     page.locator(".filter-chip").click()
     listed(page, 0, 1, 2, 3, 4, 5)
     expect(page.locator("#problem")).to_be_empty()
