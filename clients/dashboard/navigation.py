@@ -60,7 +60,7 @@ def register(app: Dash) -> None:
         Output({"type": "page-address", "path": ALL}, "href"),
         Output({"type": "page-link", "path": ALL}, "className"),
         Input("url", "pathname"),
-        Input("url", "search"),
+        Input("place", "data"),
         State({"type": "page-link", "path": ALL}, "id"),
         at_start=True,
     )

@@ -72,7 +72,7 @@ def register(app: Dash, queries: Queries) -> None:
         Output("past", "className"),
         Output("past-text", "children"),
         Output("to-live", "disabled"),
-        Input("url", "search"),
+        Input("place", "data"),
         at_start=True,
     )
     in_browser(

@@ -60,6 +60,12 @@ def _reason(node: dict[str, Any]) -> str:
     return str(node["failureSummary"]).partition("\n")[2].strip()
 
 
+# The grid draws its headers anew for another width.
+HEADERS_ARE_THERE = (
+    "[...document.querySelectorAll('.ag-header-row')].every((row) => row.querySelector('[role=columnheader]'))"
+)
+
+
 def opened(page: Page, dashboard: Dashboard, path: str) -> None:
     """The page, when all that it asks for is there."""
     page.goto(dashboard.page(path, PAGES[path]))
@@ -85,6 +91,7 @@ def test_no_page_keeps_anybody_out(
         opened(page, dashboard, path)
         for width, height in WIDTHS.items():
             page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_function(HEADERS_ARE_THERE)
             found += check(f"{path} {width}")
         page.set_viewport_size({"width": 1440, "height": WIDTHS[1440]})
         for button in DIALOGS.get(path, ()):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import made_versions
 import pytest
+from e2e.browser import settle
 from e2e.processes import Dashboard
 from e2e.scripted import ScriptedTrainer
 from made_events import run_start
@@ -52,6 +53,7 @@ def order(book: Guessbook) -> list[str]:
 
 
 def choose(page: Page, job: str, entry: str) -> None:
+    settle(page)  # a row that is drawn anew shuts its menu
     page.get_by_label(f"What to do with {job}").click()
     page.locator(".menu[open]").get_by_role("button", name=entry, exact=True).click()
 

@@ -206,7 +206,10 @@
 
     showBox: function (search, ids) {
       const box = boxOf(search);
-      FIELDS.forEach((name, i) => set("box-" + name, { value: box ? box[i] : null }));
+      FIELDS.forEach(function (name, i) {
+        const told = { value: box ? box[i] : null };
+        if (!window.guessbook.filters.known("box-" + name, told)) set("box-" + name, told);
+      });
       return [!box, ids.map((id) => String(Boolean(box) && id.box === box.join(",")))];
     },
 

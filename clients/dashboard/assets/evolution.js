@@ -33,15 +33,33 @@
     return false;
   }
 
-  // Of some controls' values, {control: [part of the address, value]}, those that were just set by hand. The others may be older than the
-  // address; so may one that was set from the address: by the time its control says so, the address may be another.
-  const told = {}; // what the controls were last set to from the address, by its parts
-  function justSet(controls) {
-    const names = window.dash_clientside.callback_context.triggered.map((each) => each.prop_id.split(".")[0]);
-    const byHand = (each) => each && each[1] !== undefined && each[1] !== null && each[1] !== told[each[0]];
-    return Object.fromEntries(names.map((name) => controls[name]).filter(byHand));
+  // A control says also what it was given from the address, a moment later, when the address may be another. So what one says counts once, after
+  // it was used: the search by typing, the others by a click, which a choice by keyboard is, too.
+  const used = { search: false, choice: false };
+  document.addEventListener("input", (event) => (used.search = used.search || event.target.id === "search"), true);
+  document.addEventListener("click", (event) => (used.choice = used.choice || Boolean(event.target.closest("[role=option], input[type=checkbox]"))), true);
+  function byHand(control) {
+    const kind = control === "search" ? "search" : "choice";
+    const was = used[kind];
+    used[kind] = false;
+    return was;
   }
-  window.guessbook.filters = { ABOUT, MOMENT, only, none, known, told, justSet };
+
+  // Of some controls' values, {control: [part of the address, value]}, those that were just chosen, by part. Another that differs from the
+  // address is set right.
+  function chosen(controls, search) {
+    const given = read(search);
+    const wanted = {};
+    for (const { prop_id } of window.dash_clientside.callback_context.triggered) {
+      const control = prop_id.split(".")[0];
+      const [part, value] = controls[control] || [];
+      if (value === undefined || value === null || value === given(part)) continue;
+      if (byHand(control)) wanted[part] = value;
+      else setTimeout(() => set(control, part === "held_out" ? { checked: given(part) === "1" } : { value: given(part) }));
+    }
+    return Object.keys(wanted).length ? wanted : null;
+  }
+  window.guessbook.filters = { ABOUT, MOMENT, only, none, known, byHand, chosen };
 
   // A tab says which one it is when the page is laid out, too, and that is not what the address says.
   let pickedTab = false;
@@ -89,6 +107,11 @@
       return pressed() && clicks.some(Boolean) ? toggled("category", names[0][pressed().place], search) : same();
     },
 
+    askBehindTab: function (asked, tab, told) {
+      const here = window.dash_clientside.callback_context.outputs_list.id.replace("-asked", "");
+      return tab !== here || alike(asked, told) ? same() : asked;
+    },
+
     pickTab: function (tab, search) {
       if (!pickedTab) return same();
       pickedTab = false;
@@ -98,14 +121,14 @@
     // ---- run and snapshots ----
 
     pickRun: function (run, shown, search) {
-      if (!run || !shown || run === shown.run) return same();
+      if (!run || !shown || run === shown.run || !byHand("run-pick")) return same();
       return changed(search, { ...none([...ABOUT, ...MOMENT]), run, example: null, row: null, category: null });
     },
 
     pickSnapshot: function (picked, vs, search) {
       const given = read(search);
-      const wanted = justSet({ "step-pick": ["step", picked], "vs-pick": ["vs", vs] });
-      if (Object.entries(wanted).every(([part, value]) => value === given(part))) return same();
+      const wanted = chosen({ "step-pick": ["step", picked], "vs-pick": ["vs", vs] }, search);
+      if (!wanted) return same();
       const next = { step: given("step"), vs: given("vs"), ...wanted };
       if (next.step !== "" && Number(next.vs) >= Number(next.step)) next.vs = null;
       return changed(search, { ...next, row: null });
@@ -123,7 +146,6 @@
       const unnamed = (part, number, label) => ({ value: given(part) === String(number) ? given(part) : "", label });
       setTimeout(function () {
         const values = { "step-pick": given("step"), "vs-pick": before.includes(Number(given("vs"))) ? given("vs") : "" };
-        Object.assign(told, { step: values["step-pick"], vs: values["vs-pick"] });
         for (const [pick, value] of Object.entries(values)) if (!known(pick, [value, steps])) set(pick, { value });
       });
       return [

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const { set, same, pressed, count, visible, read, changed, callbacks, filters } = window.guessbook;
-  const { ABOUT, MOMENT, only, none, known, told, justSet } = filters;
+  const { ABOUT, MOMENT, only, none, known, byHand, chosen } = filters;
   const component = (type, props) => ({ type, namespace: "dash_html_components", props });
 
   // Columns that show what the list is in the order of, and nothing else.
@@ -12,6 +12,7 @@
 
   let listed = ""; // what the rows are to be of
   let repeated = ""; // what rows were of that were not wanted any more
+  let requested = null; // the grid's last question
   let opened = null; // the example whose row is marked
   let matched = null; // how many the last answer said
   let focused = null; // the row on which the keyboard is
@@ -115,16 +116,25 @@
     });
   }
 
-  const list = (run, at, search, sort) => [run, at, search, sort].join("\n");
+  // The grid's wrapper puts off an answer that follows one without rows, and drops it if it is drawn again before. The grid asks one thing at a
+  // time, and would wait for that answer for ever: so that question is given up, and asked anew.
+  function giveUp(api, request, sure) {
+    setTimeout(function () {
+      const waits = Object.values(api.getCacheBlockState() || {}).some((block) => block.pageStatus !== "loaded");
+      if (!waits || requested !== request || api.isDestroyed()) return;
+      if (!sure) return giveUp(api, request, true);
+      request.failCallback();
+      api.purgeInfiniteCache();
+    }, 100);
+  }
 
-  // Whether something was typed that was not taken yet. The field tells its value a little later, also one that it has from the address.
-  let typed = false;
-  document.addEventListener("input", (event) => (typed = typed || event.target.id === "search"));
+  const list = (run, at, search, sort) => [run, at, search, sort].join("\n");
 
   callbacks({
     gridReady: function () {
       listed = "";
       repeated = "";
+      requested = null;
       opened = focused = matched = null;
       window.dash_ag_grid.getApiAsync("examples").then(function (api) {
         fitColumns(api);
@@ -147,30 +157,29 @@
         "turn-sort": { children: down ? "↓" : "↑", "aria-label": down ? "Largest first; turn round" : "Smallest first; turn round" },
         tab: { value: given("tab") || "categories" },
       };
-      for (const part of ABOUT) told[part] = given(part);
-      Object.assign(told, { sort: controls.sort.value, tab: controls.tab.value });
       for (const [control, props] of Object.entries(controls)) if (!known(control, props)) set(control, props);
       return given("example") === "" ? "book" : "book open";
     },
 
     filter: function (q, state, category, held, search) {
-      const given = read(search);
-      const wanted = justSet({
+      const controls = {
         search: ["q", q],
         "state-filter": ["state", state],
         "category-filter": ["category", category],
         "held-out": ["held_out", held ? "1" : ""],
-      });
-      if (!typed) delete wanted.q;
-      if ("q" in wanted) typed = false;
-      if (Object.entries(wanted).every(([part, value]) => value === given(part))) return same();
-      return changed(search, { ...wanted, row: null });
+      };
+      const wanted = chosen(controls, search);
+      return wanted ? changed(search, { ...wanted, row: null }) : same();
     },
 
     order: function (order, turns, search) {
       const now = read(search)("sort");
       if (pressed() === "turn-sort" && turns) return changed(search, { sort: now.startsWith("-") ? now.slice(1) : "-" + now, row: null });
-      if (pressed() !== "sort" || !order || order === told.sort || order === now.replace("-", "")) return same();
+      if (pressed() !== "sort" || !order || order === now.replace("-", "")) return same();
+      if (!byHand("sort")) {
+        setTimeout(() => set("sort", { value: now.replace("-", "") }));
+        return same();
+      }
       const largestFirst = document.getElementById("filters").dataset.largestFirst.split(" ");
       return changed(search, { sort: (largestFirst.includes(order) ? "-" : "") + order, row: null });
     },
@@ -212,23 +221,24 @@
       return same();
     },
 
-    // The wrapper may give the grid an answer to the question before, or drop one that comes after an answer without rows.
+    rowsRequested: function (request) {
+      requested = request;
+      return same();
+    },
+
     checkRows: function (answered) {
-      const lost = matched === 0 && answered.many > 0;
+      const afterNone = matched === 0;
       matched = answered.many;
       if (answered.run) document.querySelector(".card.examples").style.setProperty("--rows", String(matched));
+      // The wrapper may take an answer for that to the next question.
       const of = list(answered.run, answered.at, only([...ABOUT, ...MOMENT], answered.search), read(answered.search)("sort"));
       const stale = of !== listed && of !== repeated;
       repeated = stale ? of : "";
+      const request = requested;
       window.dash_ag_grid.getApiAsync("examples").then(function (api) {
         fitColumns(api);
-        if (stale) return api.purgeInfiniteCache();
-        if (!lost) return;
-        const wanted = listed;
-        setTimeout(function () {
-          const first = api.getDisplayedRowAtIndex(0);
-          if (!first || !first.data || listed !== wanted) api.purgeInfiniteCache();
-        }, 100);
+        if (stale) api.purgeInfiniteCache();
+        if (afterNone && request) giveUp(api, request, false);
       });
       return same();
     },

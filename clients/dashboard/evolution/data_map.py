@@ -120,8 +120,8 @@ def _fields() -> Component:
 
 
 def register(app: Dash, queries: Queries) -> None:
-    async def cells(filtered: dict[str, Any] | None, tab: str | None) -> tuple[Any, ...]:
-        if not filtered or not filtered["run"] or tab != WORD:
+    async def cells(filtered: dict[str, Any] | None) -> tuple[Any, ...]:
+        if not filtered or not filtered["run"]:
             raise PreventUpdate
         # All that the other filters leave: the rectangle is drawn upon it.
         view = replace(asked_view(filtered), box=None)
@@ -132,8 +132,7 @@ def register(app: Dash, queries: Queries) -> None:
         Output("data-map-cells", "data"),
         Output({"type": "region-count", "word": ALL}, "children"),
         Output("data-map-said", "children"),
-        Input("filtered", "data"),
-        Input("tab", "value"),
+        Input(f"{WORD}-asked", "data"),
     )(cells)
     _register_drawing(app)
 

@@ -65,6 +65,7 @@ def layout() -> Component:
             filters.chips(),
             _grid(),
             dcc.Store(id="refreshed"),
+            dcc.Store(id="requested"),
             dcc.Store(id="answered"),
             dcc.Store(id="checked"),
         ],
@@ -88,7 +89,7 @@ def _grid() -> Component:
             "maxBlocksInCache": 30,
             # The wrapper keeps one request: with two at a time, rows stay blank.
             "maxConcurrentDatasourceRequests": 1,
-            "blockLoadDebounceMillis": 40,
+            "blockLoadDebounceMillis": 10,
             "animateRows": False,
             "rowHeight": ROW_PX,
             "headerHeight": HEADER_PX,
@@ -120,6 +121,7 @@ def register(app: Dash, queries: Queries) -> None:
         State("filtered", "data"),
         State("url", "search"),
     )(rows)
+    in_browser(app, "rowsRequested", Output("requested", "data"), Input("examples", "getRowsRequest"))
     in_browser(app, "checkRows", Output("checked", "data"), Input("answered", "data"))
     # It also writes the filters' values. Declared as outputs, they would close a circle with the callbacks that read them.
     in_browser(app, "showView", Output("book", "className"), Input("url", "search"), at_start=True)

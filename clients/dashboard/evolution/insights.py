@@ -30,9 +30,9 @@ def layout() -> Component:
 
 def register(app: Dash, queries: Queries) -> None:
     async def insights(
-        filtered: dict[str, Any] | None, tab: str | None, told_of: list[Any] | None
+        filtered: dict[str, Any] | None, told_of: list[Any] | None
     ) -> tuple[list[Component], str, list[Any]]:
-        if not filtered or not filtered["run"] or tab != WORD:
+        if not filtered or not filtered["run"]:
             raise PreventUpdate
         view = asked_view(filtered)
         # They are of the whole run: a filter changes nothing, and to find them is work.
@@ -47,8 +47,7 @@ def register(app: Dash, queries: Queries) -> None:
         Output("insights", "children"),
         Output("insights-note", "children"),
         Output("insights-of", "data"),
-        Input("filtered", "data"),
-        Input("tab", "value"),
+        Input(f"{WORD}-asked", "data"),
         State("insights-of", "data"),
     )(insights)
     search, url = State("url", "search"), Output("url", "search", allow_duplicate=True)

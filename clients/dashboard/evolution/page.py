@@ -45,6 +45,8 @@ def layout() -> Component:
             # What is asked for: {run, at, position, search}. Set when the run, the point in time, a filter or what is known changes; not by
             # the order of the list, nor by an example that is opened.
             dcc.Store(id="filtered"),
+            # The same, for what stands behind a tab: set when that tab is open, so that a part nobody sees asks nothing.
+            *(dcc.Store(id=f"{word}-asked") for word in (data_map.WORD, insights.WORD)),
             no_run.layout(),
             cards.state_cards(),
             html.Div(className="overview", children=[cards.states_card(), _tabs()]),
@@ -54,7 +56,7 @@ def layout() -> Component:
 
 
 def _tabs() -> Component:
-    """A part asks for its data with Input("filtered", "data") and, where that costs something, Input("tab", "value"). Not with
+    """A part asks for its data with Input("filtered", "data"), or, where that costs something, with that of its tab, as "map-asked". Not with
     Input("url", "search"): that changes with the order and with each example that is opened, and a browser asks six things at a time."""
     tabs: Component = dmc.Tabs(
         id="tab",
@@ -102,6 +104,9 @@ def register(app: Dash, queries: Queries) -> None:
         State("filtered", "data"),
         at_start=True,
     )
+    for word in (data_map.WORD, insights.WORD):
+        of, told = Output(f"{word}-asked", "data"), State(f"{word}-asked", "data")
+        in_browser(app, "askBehindTab", of, Input("filtered", "data"), Input("tab", "value"), told, at_start=True)
     in_browser(
         app,
         "pickTab",

@@ -134,7 +134,7 @@ def _register_turning(app: Dash) -> None:
         app,
         "storyElsewhere",
         Output("story-elsewhere", "href"),
-        Input("url", "search"),
+        Input("story-asked", "data"),
         Input("url", "pathname"),
         at_start=True,
     )
@@ -143,7 +143,7 @@ def _register_turning(app: Dash) -> None:
         "copyExample",
         Output("copy-link", "title"),
         Input("copy-link", "n_clicks"),
-        Input("url", "search"),
+        State("url", "search"),
         State("run-shown", "data"),
     )
 
