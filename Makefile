@@ -17,7 +17,7 @@ SERVICES := artifacts control history log safety
 # Where `make proto` writes: through a link, so that the generated imports read `guessbook.proto`.
 PROTO_OUT ?= .ns
 
-.PHONY: help demo test check unit docs e2e-long bench-backup bench-control bench-dashboard bench-log bench-snapshot bench-trajectories durability proto screenshots python axe chromium strace sshd clean
+.PHONY: help demo test check unit docs e2e-dashboard e2e-long bench-backup bench-control bench-dashboard bench-log bench-snapshot bench-trajectories durability proto screenshots python axe chromium strace sshd clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,7 +26,7 @@ demo: $(VENV)/.all  ## fine-tune a small real model and open the dashboard (DEMO
 	@exec $(BIN)/guessbook demo
 
 # Two files at a time, each on a thread of its own: much of a test is waiting for processes, fsyncs and grace times.
-test: check chromium axe strace sshd  ## all checks and all tests
+test: check chromium strace sshd  ## all checks and all tests
 	@OMP_NUM_THREADS=1 exec $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev .ns  ## ruff, mypy, stale generated code
@@ -40,6 +40,9 @@ unit: $(VENV)/.dev .ns  ## the fast tests
 
 e2e-long: $(VENV)/.dev .ns  ## a real model: guesses on 100 problems of GSM8K against generate, exact resume after a kill (some 15 minutes)
 	@GUESSBOOK_LONG=1 exec $(BIN)/python -m pytest -q -s tests/e2e/test_snapshot_engine.py tests/e2e/test_exact_resume.py tests/e2e/test_memory_estimate.py tests/e2e/test_consolidation.py
+
+e2e-dashboard: $(VENV)/.dev chromium axe  ## the dashboard's races, breaks and accessibility, in a real browser (some minutes)
+	@GUESSBOOK_LONG=1 OMP_NUM_THREADS=1 exec $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/e2e/test_dashboard_races.py tests/e2e/test_dashboard_access.py
 
 bench-backup: $(VENV)/.dev  ## measure backups beside cp and sha256sum, consolidation beside PEFT's merge; the last line is JSON
 	@PYTHONPATH=tests exec $(BIN)/python -m bench.bench_backup

@@ -15,7 +15,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes minutes runs under `make e2e-long`. Elsewhere it is left out, not skipped: nothing is missing for it."""
+    """What takes minutes runs under `make e2e-long` and `make e2e-dashboard`. Elsewhere it is left out, not skipped: nothing is missing for it."""
     long = [item for item in items if item.get_closest_marker("long")]
     if long and not os.environ.get("GUESSBOOK_LONG"):
         config.hook.pytest_deselected(items=long)

@@ -16,6 +16,8 @@ from server_process import ServerProcess
 
 from guessbook.clients.client import Guessbook
 
+pytestmark = pytest.mark.long  # minutes, mostly of the browser
+
 AXE = Path(__file__).parents[2] / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = {1440: 1000, 390: 844}
 # What opens a dialog on a page, by its name.

@@ -23,6 +23,8 @@ from guessbook.clients.dashboard.states import BY_WORD
 from guessbook.clients.dashboard.view import View
 from guessbook.proto.history_pb2 import ListExamplesResponse
 
+pytestmark = pytest.mark.long  # minutes, mostly of the browser
+
 TRIALS = 25
 
 
