@@ -87,32 +87,31 @@ class Queries:
         `position` is of the last event that touched them, as a topic's store tells it: up to there an answer is kept for who asks the same.
         """
         asked = await self.filter(run, view, compare=True)
-        key = repr(
-            (role.asking.get(), run, position, categories, cells, sorted(asked.items(), key=lambda part: part[0]))
-        )
+        about = ("summary", run, categories, cells, sorted(asked.items(), key=lambda part: part[0]))
         book = self.book
-
-        def ask() -> Awaitable[SummariseExamplesResponse]:
-            return book.summarise_examples(run, categories=categories, cells=cells, **asked)
-
-        # At first a tab doesn't know where the log is.
-        return await (self._kept(key, ask) if position else ask())
+        return await self.kept(
+            about, position, lambda: book.summarise_examples(run, categories=categories, cells=cells, **asked)
+        )
 
     async def insights(self, run: str, view: View) -> ListInsightsResponse:
         """As of the snapshot that is shown. They are kept until another one is complete: to find them takes seconds, and a list that is filtered
         by one needs them for each of its parts."""
         found = await self.run(run, view.at)
-        complete = [snapshot.position for snapshot in found.snapshots if snapshot.complete]
-        key = repr(("insights", role.asking.get(), run, view.at, view.step, complete[-1:]))
+        complete = max((snapshot.position for snapshot in found.snapshots if snapshot.complete), default=0)
         book = self.book
-        return await self._kept(key, lambda: book.insights(run, point(view, found)))
+        about = ("insights", run, view.at, view.step)
+        return await self.kept(about, complete, lambda: book.insights(run, point(view, found)))
 
     def forget(self) -> None:
         """What was kept may be of another log."""
         self._answers.clear()
 
-    async def _kept(self, key: str, ask: Callable[[], Awaitable[Kept]]) -> Kept:
-        """An answer that was given already, or is on its way; of many, the latest asked for are kept."""
+    async def kept(self, about: tuple[Any, ...], position: int, ask: Callable[[], Awaitable[Kept]]) -> Kept:
+        """An answer that was given already to who asked the same in the same role at the same position, or is on its way; of many, the latest asked
+        for are kept. At position 0 none is: at first a tab doesn't know where the log is."""
+        if not position:
+            return await ask()
+        key = repr((role.asking.get(), position, about))
         found = self._answers.get(key)
         if found is None or (found.done() and (found.cancelled() or found.exception())):
             found = self._answers[key] = asyncio.ensure_future(ask())

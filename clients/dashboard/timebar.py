@@ -12,7 +12,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from guessbook.clients.dashboard import role, time_axis
+from guessbook.clients.dashboard import time_axis
 from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.view import View
@@ -102,8 +102,7 @@ async def whole_axis(queries: Queries, touched: Sequence[int]) -> time_axis.Axis
     versions_at, backups_at, snapshots_at = touched
 
     def kept(position: int, name: str, ask: Callable[[], Awaitable[Answer]]) -> Awaitable[Answer]:
-        key = repr(("axis", role.asking.get(), name, position))
-        return queries._kept(key, ask) if position else ask()
+        return queries.kept(("axis", name), position, ask)
 
     first, now, versions, operations, backups, runs = await asyncio.gather(
         kept(1, "first", lambda: book.status(At(position=1))),
