@@ -12,6 +12,19 @@ from guessbook.clients.dashboard.states import SHOWN, counts
 from guessbook.proto.history_pb2 import Snapshot, Steps, Trajectory
 
 AXIS = {"fontSize": 11}
+# The charts of one example stand below each other: the same lines, over the same steps.
+OF_EXAMPLE: dict[str, Any] = {
+    "connectNulls": True,
+    "curveType": "linear",
+    "strokeWidth": 2,
+    "withDots": True,
+    "dotProps": {"r": 3},
+    "gridAxis": "x",
+    "tickLine": "none",
+    "tooltipAnimationDuration": 0,
+    "lineProps": {"isAnimationActive": False},
+    "xAxisProps": {"type": "number", "domain": [0, "auto"], "tick": AXIS, "tickCount": 6, "height": 24},
+}
 LOSS_LEGEND = (("line", "step"), ("band", "its examples"), ("rate", "learning rate"))
 STORY_LEGEND = (("line", "at snapshots"), ("visit", "in training"))
 SMALLEST_LOSS = 1e-4  # what a logarithmic axis shows for less
@@ -123,17 +136,8 @@ def story_chart(trajectory: Trajectory) -> Component:
             {"name": "visit", "label": "In training", "color": "var(--faint)", "type": "line"},
             {"name": "loss", "label": "At the snapshot", "color": "var(--accent)", "type": "line"},
         ],
-        connectNulls=True,
-        curveType="linear",
-        strokeWidth=2,
-        withDots=True,
-        dotProps={"r": 3},
-        gridAxis="x",
-        tickLine="none",
-        tooltipAnimationDuration=0,
-        lineProps={"isAnimationActive": False},
+        **OF_EXAMPLE,
         referenceLines=lines,
-        xAxisProps={"type": "number", "domain": [0, "auto"], "tick": AXIS, "tickCount": 6, "height": 24},
         yAxisProps={
             "width": 40,
             "tick": AXIS,

@@ -6,7 +6,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash.development.base_component import Component
 
-from guessbook.clients.dashboard.charts import AXIS
+from guessbook.clients.dashboard.charts import AXIS, OF_EXAMPLE
 from guessbook.proto.history_pb2 import Trajectory
 
 LEGEND = (("line", "expected answer"), ("guessed", "its guess"))
@@ -23,16 +23,7 @@ def chart(trajectory: Trajectory) -> Component:
             {"name": "guess", "label": "Its guess", "color": "var(--rate)", "strokeDasharray": "4 3"},
             {"name": "expected", "label": "Expected answer", "color": "var(--accent)"},
         ],
-        connectNulls=True,
-        curveType="linear",
-        strokeWidth=2,
-        withDots=True,
-        dotProps={"r": 3},
-        gridAxis="x",
-        tickLine="none",
-        tooltipAnimationDuration=0,
-        lineProps={"isAnimationActive": False},
-        xAxisProps={"type": "number", "domain": [0, "auto"], "tick": AXIS, "tickCount": 6, "height": 24},
+        **OF_EXAMPLE,
         yAxisProps={"width": 40, "tick": AXIS, "domain": [0, 100], "ticks": [0, 50, 100]},
         unit="%",
         lineChartProps={"margin": {"left": 0, "right": 10, "top": 6, "bottom": 0}},
