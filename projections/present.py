@@ -79,7 +79,7 @@ def _active(book: Book, job: Job, outlook: JobOutlook | None, now_us: int) -> Sh
         "progress": {
             "step": step,
             "total_steps": total,
-            "percent": round(100 * step / total) if total else 0,
+            "percent": 100 * step // total if total else 0,  # 100 only when it is done
             "eta_minutes": math.ceil(max(left_us, 0) / 60e6) if left_us is not None else None,
         },
         "status": _status(job, started=run is not None or bool(job.started_at_us)),

@@ -33,6 +33,7 @@ from guessbook.clients.dashboard.audit import page as audit
 from guessbook.clients.dashboard.audit import proof
 from guessbook.clients.dashboard.backups import page as backups
 from guessbook.clients.dashboard.evolution import page as evolution
+from guessbook.clients.dashboard.evolution import rows
 from guessbook.clients.dashboard.example import page as example
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.training import page as training
@@ -84,6 +85,7 @@ def build(
     download.route(server, queries)
     proof.route(server, queries)
     export.route(server, queries)
+    rows.route(server, queries)
     app = Dash(
         __package__ or "guessbook.clients.dashboard",
         server=server,  # type: ignore[arg-type]  # Dash's signature knows Flask alone

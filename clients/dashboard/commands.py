@@ -1,4 +1,4 @@
-"""The commands that steer jobs and the queue: their buttons, the question before what interrupts or ends something, and what came of them.
+"""The commands that steer jobs and the queue, and take a version out of the trash: their buttons, the question before what interrupts or ends something, and what came of them.
 
 A click is told to the store `pressed` in the browser, as an order {name, job, to}; so a list of jobs can be drawn anew without asking for anything.
 """
@@ -87,7 +87,14 @@ FOR_QUEUE = (
     ),
 )
 IN_QUEUE = (Command("priority", "Priority"), Command("front", "To the front"), Command("move", "Move"))
-BY_NAME = {command.name: command for command in (*FOR_JOB, *FOR_QUEUE, *IN_QUEUE)}
+# Its "job" is a version.
+RESTORE = Command(
+    "restore-version",
+    "Restore",
+    "Its files are still in the trash. They become a version of the tree again, to be compared, trained on and made the latest. "
+    "Nothing else changes: the latest version stays the one it is.",
+)
+BY_NAME = {command.name: command for command in (*FOR_JOB, *FOR_QUEUE, *IN_QUEUE, RESTORE)}
 
 
 def possible(job: Job) -> list[str]:
@@ -219,6 +226,7 @@ async def _message(book: AsyncGuessbook, order: dict[str, str]) -> str:
         "resume": book.resume,
         "stop": book.stop,
         "cancel": book.cancel,
+        RESTORE.name: book.restore_version,
     }
     of_queue = {"queue-on": QUEUE_STATE_ON, "queue-paused": QUEUE_STATE_PAUSED, "queue-off": QUEUE_STATE_OFF}
     if name in of_job:
@@ -252,5 +260,6 @@ async def _move_to_the_end(book: AsyncGuessbook, job: str) -> str:
 
 
 async def _name_of(queries: Queries, job: str) -> str:
+    """Of what is no job, the name is all there is."""
     jobs = (await queries.jobs(None)).jobs
     return next((one.name for one in jobs if one.id == job), job)

@@ -72,8 +72,8 @@ class View:
         sort = given.get("sort", "index")
         return cls(
             run=given.get("run", ""),
-            example=_number(given.get("example")),
-            row=_number(given.get("row")),
+            example=number(given.get("example")),
+            row=number(given.get("row")),
             state=BY_WORD.get(given.get("state", "")),
             q=given.get("q", ""),
             category=given.get("category", ""),
@@ -82,9 +82,9 @@ class View:
             insight=given.get("insight", ""),
             held_out=given.get("held_out") == "1",
             sort=sort if sort.removeprefix("-") in SORTS else "index",
-            step=_number(given.get("step")),
-            vs=_number(given.get("vs")),
-            at=_number(given.get("at")) or None,
+            step=number(given.get("step")),
+            vs=number(given.get("vs")),
+            at=number(given.get("at")) or None,
         )
 
 
@@ -128,8 +128,8 @@ def insight_word(insight: Insight) -> str:
     return f"{insight.kind}@{insight.step}" if insight.step else insight.kind
 
 
-def _number(text: str | None) -> int | None:
-    """None for what no log holds, too."""
+def number(text: str | None) -> int | None:
+    """A position, a step or a place that a URL names; None for what no log holds, too."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER else None
 
 

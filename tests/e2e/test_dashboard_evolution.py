@@ -134,14 +134,14 @@ def test_the_list_stands_in_any_order(page: Page, dashboard: Dashboard, learned:
 def test_a_filter_is_saved_by_name(page: Page, dashboard: Dashboard, learned: ScriptedTrainer) -> None:
     page.goto(dashboard.page("/evolution", "state=learned&sort=-loss"))
     listed(page, 1, 0)
-    page.get_by_role("button", name="Saved").click()
+    page.locator("#saved-menu summary").click()
     page.locator("#saved-name").fill("What it knows")
     page.locator("#saved-name").press("Enter")
     expect(page.locator(".saved-apply")).to_have_text("What it knows")
 
     page.goto(dashboard.page("/evolution", "q=Question"))
     listed(page, 0, 1, 2, 3, 4, 5)
-    page.get_by_role("button", name="Saved").click()
+    page.locator("#saved-menu summary").click()
     page.locator(".saved-apply").click()
     listed(page, 1, 0)
     expect(page.locator("#search")).to_have_value("")
@@ -195,6 +195,27 @@ def test_categories_are_text_and_many_of_them_are_counted(
     page.get_by_role("option", name="kind 1150").click()
     expect(page.locator("#matching")).to_have_text("1 of 1,200 examples")
     expect(page.locator(".filter-chip")).to_have_text("Category kind 1150")
+
+
+def test_rows_are_asked_for_in_words_that_are_checked(
+    page: Page, dashboard: Dashboard, learned: ScriptedTrainer
+) -> None:
+    page.goto(dashboard.page("/evolution"))
+    address = dashboard.link.partition("/?")[0]
+    for query in (
+        "",
+        "from=0&to=9",
+        f"run={learned.run}",
+        f"run={learned.run}&from=5&to=5",
+        f"run={learned.run}&from=-1&to=x",
+    ):
+        refused = page.request.get(f"{address}/rows?{query}")
+        assert (refused.status, refused.text()[:13]) == (400, "Say which row"), query
+    found = page.request.get(f"{address}/rows?run={learned.run}&from=1&to=3&sort=-index").json()
+    assert [row["index"] for row in found["rows"]] == [4, 3]
+    assert (found["matching"], found["told"]) == (6, "6 examples")
+    lost = page.request.get(f"{address}/rows?run=run-999&from=0&to=9").json()
+    assert "run-999" in lost["problem"]
 
 
 def test_a_category_that_is_not_there_is_said(page: Page, dashboard: Dashboard, learned: ScriptedTrainer) -> None:

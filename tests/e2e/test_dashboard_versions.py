@@ -106,6 +106,13 @@ def test_a_deletion_is_planned_confirmed_followed_and_taken_back(
     expect(page.locator("#version")).to_contain_text("In the trash since")
     expect(row(page, made.first)).to_contain_text("latest")
     page.locator("#version").get_by_role("button", name="Restore").click()
+    question = page.get_by_role("dialog", name=f"Restore {made.third}?")
+    expect(question).to_contain_text("the latest version stays the one it is")
+    question.get_by_role("button", name="Go back").click()
+    expect(question).to_be_hidden()
+    expect(page.locator("#version")).to_contain_text("In the trash since")
+    page.locator("#version").get_by_role("button", name="Restore").click()
+    question.get_by_role("button", name="Restore").click()
     expect(page.locator("#outcome")).to_contain_text(f"{made.third} is back")
     expect(page.locator("#version").get_by_role("button", name="Delete")).to_be_visible()
 

@@ -182,7 +182,7 @@ def test_the_files_show_the_present(
     )
     assert active["started"].endswith("Z")
     progress = active["progress"]
-    assert (progress["step"], progress["total_steps"], progress["percent"]) == (3, 8, 38)
+    assert (progress["step"], progress["total_steps"], progress["percent"]) == (3, 8, 37)
     assert isinstance(progress["eta_minutes"], int)
     (queued,) = queue["queued"]
     assert list(queued) == ["id", "file", "priority", "queued_at", "estimated_start"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from guessbook.clients.dashboard.evolution import cards, categories, changed, examples, filters, no_run, pickers
+from guessbook.clients.dashboard.evolution import cards, categories, changed, filters, no_run, pickers, rows
 from guessbook.clients.dashboard.view import View, at, compared, point
 from guessbook.proto.history_pb2 import (
     CHANGE_BROKEN,
@@ -136,7 +136,7 @@ def test_a_card_says_which_way_is_good() -> None:
 def test_a_long_strip_keeps_the_first_and_the_latest() -> None:
     steps = list(range(0, 400, 10))
     example = Example(index=3, strip=[EXAMPLE_STATE_UNKNOWN] * 40, losses=[2.5] + [float("nan")] * 38 + [0.5])
-    row = examples.row(example, steps)
+    row = rows.row(example, steps)
     marks = [mark["step"] for mark in row["strip"]["marks"]]
     assert marks == [0, *steps[-15:]]
     assert row["strip"]["left_out"] == 24
@@ -153,7 +153,7 @@ def test_a_row_says_what_the_list_is_in_the_order_of() -> None:
         presentations_to_learn=7,
         map_variability=0.126,
     )
-    row = examples.row(example, [])
+    row = rows.row(example, [])
     assert row["guess"] == {"text": "a b", "correct": True}
     assert [row[each] for each in ("learned", "regressed", "forgetting", "presentations", "variability")] == [
         "step 2,500",

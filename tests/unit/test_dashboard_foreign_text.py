@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 from guessbook.clients.dashboard import guarded, problem, summary
 from guessbook.clients.dashboard.audit import details, operations
 from guessbook.clients.dashboard.audit.asked import Asked
-from guessbook.clients.dashboard.evolution import categories, examples, filters
+from guessbook.clients.dashboard.evolution import categories, filters, rows
 from guessbook.clients.dashboard.training import inbox, queue, submit_preview
 from guessbook.clients.dashboard.versions import comparison, notes
 from guessbook.clients.dashboard.versions.choice import Choice
@@ -58,7 +58,7 @@ PLACES = {
     "one guess compared": compared(h.CHANGE_BROKEN, HOSTILE, ""),
     "category bars": categories.bars(SUMMARY, "")[0],
     "choice of a category": [each["label"] for each in filters.category_choices(SUMMARY)],
-    "list of examples": [str(cell) for cell in map(examples.cut, [HOSTILE])],
+    "list of examples": [str(cell) for cell in map(rows.cut, [HOSTILE])],
     "notes": notes.section(h.Version(name="v001", notes=HOSTILE))[0],
     "list of operations": operations.table([OPERATION], Asked(), "", True),
     "one operation": operations.details(OPERATION, [], ""),

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from guessbook.clients.dashboard import charts
-from guessbook.clients.dashboard.evolution import examples
+from guessbook.clients.dashboard.evolution import rows
 from guessbook.clients.dashboard.example import facts, guesses, probabilities, text
 from guessbook.clients.dashboard.example.neighbours import around as beside
 from guessbook.clients.dashboard.view import View
@@ -159,21 +159,21 @@ def test_a_row_of_the_list() -> None:
         strip=[EXAMPLE_STATE_UNKNOWN, EXAMPLE_STATE_LEARNED],
         losses=[3, 0.05],
     )
-    row = examples.row(example, [0, 10])
+    row = rows.row(example, [0, 10])
     assert row["prompt"] == "two lines"
-    assert len(row["expected"]) == examples.LONGEST_TEXT + 1
+    assert len(row["expected"]) == rows.LONGEST_TEXT + 1
     assert [(mark["step"], mark["word"]) for mark in row["strip"]["marks"]] == [(0, "unknown"), (10, "learned")]
     assert row["guess"] == {"text": "x", "correct": True}
 
 
 def test_a_long_strip_keeps_the_first_and_the_latest() -> None:
     steps = range(40)
-    strip = examples.row(Example(strip=[EXAMPLE_STATE_UNKNOWN] * 40), steps)["strip"]
+    strip = rows.row(Example(strip=[EXAMPLE_STATE_UNKNOWN] * 40), steps)["strip"]
     marks = strip["marks"]
-    assert len(marks) == examples.LONGEST_STRIP
+    assert len(marks) == rows.LONGEST_STRIP
     assert (marks[0]["step"], marks[-1]["step"]) == (0, 39)
-    assert strip["left_out"] == 40 - examples.LONGEST_STRIP
+    assert strip["left_out"] == 40 - rows.LONGEST_STRIP
 
 
 def test_an_example_no_snapshot_holds_has_no_guess() -> None:
-    assert examples.row(Example(index=1), [])["guess"] is None
+    assert rows.row(Example(index=1), [])["guess"] is None

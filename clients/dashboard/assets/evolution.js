@@ -54,8 +54,11 @@
       const control = prop_id.split(".")[0];
       const [part, value] = controls[control] || [];
       if (value === undefined || value === null || value === given(part)) continue;
-      if (byHand(control)) wanted[part] = value;
-      else setTimeout(() => set(control, part === "held_out" ? { checked: given(part) === "1" } : { value: given(part) }));
+      const props = (said) => (part === "held_out" ? { checked: said === "1" } : { value: said });
+      if (byHand(control)) {
+        wanted[part] = value;
+        known(control, props(value)); // it shows that already, and by the time the address is read, more may have been typed
+      } else setTimeout(() => set(control, props(given(part))));
     }
     return Object.keys(wanted).length ? wanted : null;
   }
@@ -73,16 +76,6 @@
   const step = (number) => "Step " + count(number);
 
   callbacks({
-    tellFiltered: function (search, touched, told) {
-      const given = read(search);
-      if (!touched || !touched.run) return same();
-      // Another run or another point is asked for already, and is on its way.
-      if (given("run") && given("run") !== touched.run) return same();
-      if (given("at") && Number(given("at")) !== touched.at) return same();
-      const asked = { ...touched, search: only([...ABOUT, ...MOMENT], search) };
-      return alike(asked, told) ? same() : asked;
-    },
-
     // ---- cards, changes, categories ----
 
     pressStates: function (search, ids) {

@@ -9,13 +9,16 @@
   const MEASURES = ["change", "learned", "presentations", "regressed", "forgetting", "confidence", "variability"];
 
   const LONGEST_STRIP = 17; // marks, with the one for what is left out
+  const PATIENCE_MS = 200; // that the rest of the page has with the list
 
-  let listed = ""; // what the rows are to be of
-  let repeated = ""; // what rows were of that were not wanted any more
-  let requested = null; // the grid's last question
-  let opened = null; // the example whose row is marked
-  let matched = null; // how many the last answer said
+  let page = null; // a page that is opened anew lists nothing yet
+  let listed = ""; // what the rows are of, as /rows is asked
+  let told = null; // what the rest of the page is told to be about
+  let failed = false; // some rows did not come
+  let opened = ""; // the example whose row is marked
   let focused = null; // the row on which the keyboard is
+  let now = ""; // the URL's query
+  let categories = false; // whether the examples have some
 
   // ---- columns ----
 
@@ -32,7 +35,7 @@
       state: given("state") === "" && width >= 480,
       expected: width >= 900,
       guess: width >= 420,
-      category: categories() && given("category") === "" && width >= 1100,
+      category: categories && given("category") === "" && width >= 1100,
       strip: width >= (measured ? 760 : 600),
       loss: width >= 520,
     };
@@ -44,14 +47,97 @@
     if (!known("columns", state)) api.applyColumnState({ state });
   }
 
-  let categories = () => false;
-
   // A link to an example leads to its row, once, as soon as the row is there.
   let linked = new URLSearchParams(location.search).get("row");
   function showLinkedRow(api) {
     if (linked === null || Number(linked) >= api.getDisplayedRowCount()) return;
     api.ensureIndexVisible(Number(linked), "middle");
     linked = null;
+  }
+
+  // ---- rows ----
+
+  const card = () => document.querySelector(".card.examples");
+
+  async function block(of, first, end) {
+    const answer = await fetch("/rows?" + new URLSearchParams({ from: first, to: end }) + "&" + of).catch(function () {
+      throw new Error("The dashboard does not answer. The list is asked for again as soon as it does.");
+    });
+    const found = answer.ok ? await answer.json() : { problem: await answer.text() };
+    if (found.problem) throw new Error(found.problem);
+    return found;
+  }
+
+  function say(many, words) {
+    card().style.setProperty("--rows", String(many));
+    if (!known("matching", words)) set("matching", { children: words });
+  }
+
+  // What the grid asks. `first`: its first block, which is here already; `drawn` is called when the grid has it.
+  function source(of, first, drawn) {
+    return {
+      getRows: async function ({ startRow, endRow, successCallback, failCallback }) {
+        try {
+          const { rows, matching, told } = first || (await block(of, startRow, endRow));
+          first = null;
+          if (of === listed) say(matching, told);
+          successCallback(rows, matching);
+          drawn();
+        } catch (error) {
+          failed = of === listed;
+          if (failed) set("matching", { children: error.message });
+          failCallback();
+        }
+      },
+    };
+  }
+
+  // The rows that are shown stay until the new ones are here.
+  async function list(api, of) {
+    listed = of;
+    card().ariaBusy = "true";
+    const found = await block(of, 0, api.getGridOption("cacheBlockSize")).catch((error) => ({ rows: [], matching: 0, told: error.message, error }));
+    if (of !== listed || api.isDestroyed()) return;
+    failed = "error" in found;
+    card().ariaBusy = "false";
+    fitColumns(api);
+    api.refreshHeader();
+    await new Promise((drawn) => api.setGridOption("datasource", source(of, found, drawn)));
+  }
+
+  function mark(api, examples, row) {
+    if (row !== "" && Number(row) < api.getDisplayedRowCount()) api.ensureIndexVisible(Number(row));
+    api.redrawRows({ rowNodes: examples.map((example) => api.getRowNode(example)).filter(Boolean) });
+  }
+
+  // What the page is about, as the list and then all others are told: {run, at, position, search}. null: that is not known yet.
+  function subject(search, touched) {
+    const given = read(search);
+    if (!touched || !touched.run) return null;
+    // Another run or another point is asked for already, and is on its way.
+    if (given("run") && given("run") !== touched.run) return null;
+    if (given("at") && Number(given("at")) !== touched.at) return null;
+    return { ...touched, search: only([...ABOUT, ...MOMENT], search) };
+  }
+
+  async function renew(api, search, touched) {
+    const about = subject(search, touched);
+    const given = read(search);
+    const before = opened;
+    opened = given("example");
+    if (about) {
+      const of = new URLSearchParams(about.search);
+      for (const [name, value] of Object.entries({ sort: given("sort"), run: about.run, at: about.at })) if (value !== null) of.set(name, value);
+      const news = JSON.stringify(about) !== JSON.stringify(told);
+      told = about;
+      // Refreshed rows stay until the new ones are here; an empty list has none to refresh.
+      if (of.toString() !== listed || failed || (news && !api.getDisplayedRowCount())) await list(api, of.toString());
+      else if (news) api.refreshInfiniteCache();
+      if (told === about && !known("filtered", about)) set("filtered", { data: about });
+    }
+    if (api.isDestroyed()) return;
+    fitColumns(api);
+    if (opened !== before) mark(api, [before, opened], given("row"));
   }
 
   // ---- keyboard: arrows go through the list, Enter opens; j and k turn pages (example.js), j also opens the first one ----
@@ -64,7 +150,10 @@
 
   function listen(api) {
     api.addEventListener("gridSizeChanged", () => fitColumns(api));
-    api.addEventListener("modelUpdated", () => showLinkedRow(api));
+    api.addEventListener("modelUpdated", function () {
+      fitColumns(api);
+      showLinkedRow(api);
+    });
     api.addEventListener("cellFocused", (event) => (focused = event.rowIndex));
     api.addEventListener("cellKeyDown", function (event) {
       if (event.event.key === "Enter") open(event.node);
@@ -116,26 +205,9 @@
     });
   }
 
-  // The grid's wrapper puts off an answer that follows one without rows, and drops it if it is drawn again before. The grid asks one thing at a
-  // time, and would wait for that answer for ever: so that question is given up, and asked anew.
-  function giveUp(api, request, sure) {
-    setTimeout(function () {
-      const waits = Object.values(api.getCacheBlockState() || {}).some((block) => block.pageStatus !== "loaded");
-      if (!waits || requested !== request || api.isDestroyed()) return;
-      if (!sure) return giveUp(api, request, true);
-      request.failCallback();
-      api.purgeInfiniteCache();
-    }, 100);
-  }
-
-  const list = (run, at, search, sort) => [run, at, search, sort].join("\n");
-
   callbacks({
     gridReady: function () {
-      listed = "";
-      repeated = "";
-      requested = null;
-      opened = focused = matched = null;
+      focused = null;
       window.dash_ag_grid.getApiAsync("examples").then(function (api) {
         fitColumns(api);
         listen(api);
@@ -197,48 +269,19 @@
       return changed(search, { ...none(pressed().part ? [pressed().part] : ABOUT), row: null });
     },
 
-    refreshRows: function (search, asked, style) {
-      categories = () => !style || style.display !== "none";
-      if (!asked) return same();
-      const given = read(search);
-      const wanted = list(asked.run, asked.at, asked.search, given("sort"));
-      const other = wanted !== listed;
-      const news = !other && pressed() === "filtered";
-      const turned = given("example") !== opened;
-      listed = wanted;
-      opened = given("example");
-      window.dash_ag_grid.getApiAsync("examples").then(function (api) {
-        fitColumns(api);
-        // Refreshed rows stay until the new ones are here; an empty list has none to refresh.
-        if (other || (news && !api.getDisplayedRowCount())) api.purgeInfiniteCache();
-        else if (news) api.refreshInfiniteCache();
-        if (other) api.refreshHeader();
-        if (!turned) return;
-        const row = given("row");
-        if (row !== "" && Number(row) < api.getDisplayedRowCount()) api.ensureIndexVisible(Number(row));
-        api.redrawRows();
-      });
-      return same();
-    },
-
-    rowsRequested: function (request) {
-      requested = request;
-      return same();
-    },
-
-    checkRows: function (answered) {
-      const afterNone = matched === 0;
-      matched = answered.many;
-      if (answered.run) document.querySelector(".card.examples").style.setProperty("--rows", String(matched));
-      // The wrapper may take an answer for that to the next question.
-      const of = list(answered.run, answered.at, only([...ABOUT, ...MOMENT], answered.search), read(answered.search)("sort"));
-      const stale = of !== listed && of !== repeated;
-      repeated = stale ? of : "";
-      const request = requested;
-      window.dash_ag_grid.getApiAsync("examples").then(function (api) {
-        fitColumns(api);
-        if (stale) api.purgeInfiniteCache();
-        if (afterNone && request) giveUp(api, request, false);
+    // The list goes first: a browser that has to draw everything at once shows all of it late.
+    listExamples: function (search, touched, style) {
+      const here = document.getElementById("book");
+      if (here !== page) {
+        listed = opened = "";
+        told = null;
+      }
+      page = here;
+      categories = Boolean(style) && style.display !== "none";
+      now = search;
+      const rows = window.dash_ag_grid.getApiAsync("examples").then((api) => renew(api, search, touched));
+      Promise.race([rows, new Promise((done) => setTimeout(done, PATIENCE_MS))]).then(function () {
+        if (search === now && !known("view", search)) set("view", { data: search });
       });
       return same();
     },

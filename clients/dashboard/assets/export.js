@@ -18,22 +18,4 @@
       ];
     },
   });
-
-  // It closes as menus do.
-  const menu = () => document.querySelector(".export-menu[open]");
-  document.addEventListener("click", function (event) {
-    const open = menu();
-    if (open && (!open.contains(event.target) || event.target.closest("a"))) open.open = false;
-  });
-  document.addEventListener(
-    "keydown",
-    function (event) {
-      const open = menu();
-      if (event.key !== "Escape" || !open) return;
-      event.preventDefault();
-      open.open = false;
-      open.querySelector("summary").focus();
-    },
-    true
-  );
 })();

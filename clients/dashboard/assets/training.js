@@ -60,34 +60,6 @@
     unmark();
   });
 
-  // ---- menus: beside their button, over everything, until something else is clicked ----
-
-  function place(menu) {
-    const list = menu.querySelector(".menu-list");
-    const box = menu.querySelector("summary").getBoundingClientRect();
-    const below = box.bottom + 4;
-    const fits = below + list.offsetHeight < window.innerHeight - 64;
-    list.style.top = Math.max(8, fits ? below : box.top - 4 - list.offsetHeight) + "px";
-    list.style.right = document.documentElement.clientWidth - box.right + "px";
-  }
-
-  function close(except) {
-    for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
-  }
-
-  document.addEventListener("toggle", (event) => event.target.matches("details.menu[open]") && place(event.target), true);
-  document.addEventListener("click", function (event) {
-    const menu = event.target.closest && event.target.closest("details.menu");
-    close(event.target.closest(".menu-entry") ? null : menu);
-  });
-  document.addEventListener("keydown", function (event) {
-    const menu = event.target.closest && event.target.closest("details.menu[open]");
-    if (event.key !== "Escape" || !menu) return;
-    close(null);
-    menu.querySelector("summary").focus();
-  });
-  for (const moved of ["scroll", "resize"]) window.addEventListener(moved, () => close(null), true);
-
   // ---- a file on its way up ----
 
   const zone = (event) => event.target.closest && event.target.closest("#drop-zone");

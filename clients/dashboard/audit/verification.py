@@ -69,7 +69,7 @@ def card() -> Component:
                 children=[
                     html.H2("Is the log whole?"),
                     html.Div(
-                        className="right needs-right",
+                        className="right needs-right needs-now",
                         children=[
                             html.Button("Cancel", id="verify-cancel", className="button"),
                             html.Button("Verify the log", id="verify-start", className="button primary"),

@@ -82,7 +82,7 @@ def register(app: Dash, queries: Queries) -> None:
         app,
         "pressStates",
         Output({"type": "state", "word": ALL}, "aria-pressed"),
-        Input("url", "search"),
+        Input("view", "data"),
         State({"type": "state", "word": ALL}, "id"),
         at_start=True,
     )
@@ -91,7 +91,7 @@ def register(app: Dash, queries: Queries) -> None:
         app,
         "markOnChart",
         Output("states-chart", "referenceLines"),
-        Input("url", "search"),
+        Input("view", "data"),
         Input("states-chart", "data"),
         State("states-chart", "referenceLines"),
         at_start=True,

@@ -42,7 +42,7 @@ def register(app: Dash) -> None:
     url, search = Output("url", "search", allow_duplicate=True), State("url", "search")
     in_browser(app, "filterByChange", url, Input({"type": "change", "word": ALL}, "n_clicks"), search)
     pressed = Output({"type": "change", "word": ALL}, "aria-pressed")
-    in_browser(app, "pressChanges", pressed, Input("url", "search"), ids, at_start=True)
+    in_browser(app, "pressChanges", pressed, Input("view", "data"), ids, at_start=True)
 
 
 def counted(summary: SummariseExamplesResponse) -> tuple[list[str], str]:

@@ -146,7 +146,7 @@ def _register_drawing(app: Dash) -> None:
         Output("data-map-drawn", "data"),
         Output("data-map-most", "children"),
         Input("data-map-cells", "data"),
-        Input("url", "search"),
+        Input("view", "data"),
         at_start=True,
     )
     in_browser(
@@ -154,7 +154,7 @@ def _register_drawing(app: Dash) -> None:
         "showBox",
         Output("box-clear", "disabled"),
         Output({"type": "region", "word": ALL, "box": ALL}, "aria-pressed"),
-        Input("url", "search"),
+        Input("view", "data"),
         State({"type": "region", "word": ALL, "box": ALL}, "id"),
         at_start=True,
     )

@@ -19,11 +19,11 @@ FORMATS = (
 def layout() -> Component:
     return html.Details(
         id="export-menu",
-        className="export-menu right",
+        className="menu right",
         children=[
-            html.Summary([html.Span(className="icon icon-download"), "Export"]),
+            html.Summary([html.Span(className="icon icon-download"), "Export"], className="menu-button"),
             html.Div(
-                className="export-formats",
+                className="menu-list wide export-formats",
                 children=[
                     html.P(id="export-many", className="dim"),
                     *(_link(*each) for each in FORMATS),

@@ -122,7 +122,7 @@ def register(app: Dash, queries: Queries) -> None:
         app,
         "showFilters",
         Output("filters", "children"),
-        Input("url", "search"),
+        Input("view", "data"),
         Input("snapshot-steps", "data"),
         at_start=True,
     )

@@ -63,7 +63,7 @@ def register(app: Dash, queries: Queries) -> None:
         app,
         "pressInsights",
         Output({"type": "insight", "word": ALL}, "aria-pressed"),
-        Input("url", "search"),
+        Input("view", "data"),
         Input({"type": "insight", "word": ALL}, "id"),
         at_start=True,
     )

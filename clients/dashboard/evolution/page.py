@@ -42,6 +42,8 @@ def layout() -> Component:
                 className="page-head",
                 children=[html.H1("Evolution"), pickers.layout(), changed.layout(), export_menu.layout()],
             ),
+            # The URL's query, for what shows it: set behind it, so that the list can go first.
+            dcc.Store(id="view"),
             # What is asked for: {run, at, position, search}. Set when the run, the point in time, a filter or what is known changes; not by
             # the order of the list, nor by an example that is opened.
             dcc.Store(id="filtered"),
@@ -95,15 +97,6 @@ def register(app: Dash, queries: Queries) -> None:
         *changed.OUTPUTS,
         Input("filtered", "data"),
     )(spread)
-    in_browser(
-        app,
-        "tellFiltered",
-        Output("filtered", "data"),
-        Input("url", "search"),
-        Input("snapshots-touched", "data"),
-        State("filtered", "data"),
-        at_start=True,
-    )
     for word in (data_map.WORD, insights.WORD):
         of, told = Output(f"{word}-asked", "data"), State(f"{word}-asked", "data")
         in_browser(app, "askBehindTab", of, Input("filtered", "data"), Input("tab", "value"), told, at_start=True)
@@ -114,7 +107,7 @@ def register(app: Dash, queries: Queries) -> None:
         Input("tab", "value"),
         State("url", "search"),
     )
-    for part in (no_run, pickers, cards, filters, examples, data_map, insights):
+    for part in (no_run, pickers, cards, filters, data_map, insights):
         part.register(app, queries)
-    for in_the_browser in (categories, changed, saved, export_menu):
+    for in_the_browser in (examples, categories, changed, saved, export_menu):
         in_the_browser.register(app)

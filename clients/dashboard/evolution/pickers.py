@@ -74,7 +74,7 @@ def register(app: Dash, queries: Queries) -> None:
         Output("step-pick", "data"),
         Output("vs-pick", "data"),
         Input("snapshot-steps", "data"),
-        Input("url", "search"),
+        Input("view", "data"),
         at_start=True,
     )
 

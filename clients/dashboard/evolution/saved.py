@@ -10,9 +10,6 @@ LONGEST_NAME = 60  # characters
 
 
 def layout() -> Component:
-    button = dmc.Button(
-        "Saved", id="saved-open", size="xs", variant="default", leftSection=html.Span(className="icon icon-bookmark")
-    )
     inside = [
         html.Div(id="saved-list", className="saved-list"),
         html.Div(
@@ -34,15 +31,13 @@ def layout() -> Component:
         [
             # [{name, search}], of the browser: for all runs.
             dcc.Store(id="saved", storage_type="local", data=[]),
-            dmc.Popover(
-                [dmc.PopoverTarget(button), dmc.PopoverDropdown(inside, className="saved-filters")],
-                position="bottom-end",
-                trapFocus=True,
-                returnFocus=True,
-                # They would go to a wrapper around the button, which is nothing that opens.
-                withRoles=False,
-                keepMounted=True,
-                width=300,
+            html.Details(
+                id="saved-menu",
+                className="menu",
+                children=[
+                    html.Summary([html.Span(className="icon icon-bookmark"), "Saved"], className="menu-button"),
+                    html.Div(inside, className="menu-list wide saved-filters"),
+                ],
             ),
         ]
     )
@@ -68,7 +63,7 @@ def register(app: Dash) -> None:
         "listSaved",
         Output("saved-list", "children"),
         Input("saved", "data"),
-        Input("url", "search"),
+        Input("view", "data"),
         at_start=True,
     )
     url = Output("url", "search", allow_duplicate=True)

@@ -15,6 +15,7 @@ from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.dashboard.example import guesses, probabilities, text
 from guessbook.clients.dashboard.example.facts import facts, headline, verdict
 from guessbook.clients.dashboard.example.neighbours import around
+from guessbook.clients.dashboard.link import href
 from guessbook.clients.dashboard.queries import Queries
 from guessbook.clients.dashboard.states import shown
 from guessbook.clients.dashboard.view import View, at, point
@@ -77,7 +78,7 @@ def register(app: Dash, queries: Queries) -> None:
     ) -> tuple[Any, ...]:
         view = View.parse(search)
         if view.example is None:
-            return "", _nothing_chosen(), None, None
+            return "", _nothing_chosen(view), None, None
         if not shown_run or not shown_run["run"]:
             return f"Example {view.example}", [html.P("There is no run to look at.")] if shown_run else [], None, None
         try:
@@ -190,10 +191,11 @@ def _chart_head(name: str, legend: tuple[tuple[str, str], ...]) -> Component:
     return html.Div(className="chart-head", children=[html.H3(name), charts.legend(legend)])
 
 
-def _nothing_chosen() -> list[Component]:
+def _nothing_chosen(view: View) -> list[Component]:
+    to_list = dcc.Link("Choose one from the list", href=href("/evolution", view.at, run=view.run))
     return [
         html.Div(
             className="empty shown",
-            children=[html.H2("No example is chosen"), html.P(dcc.Link("Choose one from the list", href="/evolution"))],
+            children=[html.H2("No example is chosen"), html.P(to_list)],
         )
     ]

@@ -4,10 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from guessbook.clients.dashboard import guarded, numbers
+from guessbook.clients.dashboard import commands, guarded, numbers
 from guessbook.clients.dashboard.clock import Clock
 from guessbook.clients.dashboard.link import href
 from guessbook.clients.dashboard.versions import download, kept, listing, notes, tree
@@ -54,7 +55,7 @@ def _actions(version: Version) -> list[Component]:
     if version.purged:
         return []
     if version.deleted_at_us:
-        return [notes.restore_button(version.name), download.link(version.name)]
+        return [_restore(version.name), download.link(version.name)]
     told = json.loads(version.metadata or "{}")
     merged = version.HasField("consolidation") or told.get("consolidated_into")
     return [
@@ -63,6 +64,18 @@ def _actions(version: Version) -> list[Component]:
         download.link(version.name),
         guarded.button("delete-version", version.name, "Delete", "trash"),
     ]
+
+
+def _restore(version: str) -> Component:
+    made: Component = dmc.Button(
+        commands.RESTORE.label,
+        id=commands.button_id(commands.RESTORE.name, version),
+        leftSection=html.Span(className="icon icon-refresh"),
+        variant="default",
+        size="xs",
+        className="needs-right needs-now",
+    )
+    return made
 
 
 def _trash(version: Version) -> list[Component]:

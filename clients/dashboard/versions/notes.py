@@ -1,10 +1,9 @@
-"""What can be written on a version, and taken out of the trash: neither destroys anything, so neither is guarded."""
+"""What can be written on a version."""
 
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, set_props
-from dash.dependencies import Wildcard
+from dash import Dash, Input, Output, State, dcc, html, set_props
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
@@ -47,22 +46,6 @@ def dialog() -> Component:
     )
 
 
-def restore_id(version: str | Wildcard) -> dict[str, str | Wildcard]:
-    return {"type": "restore-version", "version": version}
-
-
-def restore_button(version: str) -> Component:
-    made: Component = dmc.Button(
-        "Restore",
-        id=restore_id(version),
-        leftSection=html.Span(className="icon icon-refresh"),
-        variant="default",
-        size="xs",
-        className="needs-right needs-now",
-    )
-    return made
-
-
 def register(app: Dash, queries: Queries) -> None:
     async def save(clicks: int | None, version: str | None, text: str | None) -> tuple[bool, str]:
         if not clicks or not version:
@@ -74,18 +57,6 @@ def register(app: Dash, queries: Queries) -> None:
         set_props("outcome", {"children": outcome.done("Notes saved", answer.message)})
         return False, ""
 
-    async def restore(clicks: list[int | None]) -> None:
-        pressed = ctx.triggered_id
-        # A button that was just drawn triggers too, without a click.
-        if not pressed or not any(clicks):
-            raise PreventUpdate
-        try:
-            answer = await queries.book.restore_version(pressed["version"])
-        except GuessbookError as error:
-            set_props("outcome", {"children": outcome.failed("Restore failed", error)})
-        else:
-            set_props("outcome", {"children": outcome.done("Restored", answer.message)})
-
     app.callback(
         Output("note-dialog", "opened"),
         Output("note-problem", "children"),
@@ -94,4 +65,3 @@ def register(app: Dash, queries: Queries) -> None:
         State("note-text", "value"),
         prevent_initial_call=True,
     )(save)
-    app.callback(Input(restore_id(ALL), "n_clicks"), prevent_initial_call=True)(restore)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import dash_cytoscape as cyto
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, State, html
 from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import numbers, problem
@@ -47,7 +47,7 @@ def _none() -> Component:
         children=[
             html.Span(className="icon icon-versions big"),
             html.H2("No version yet"),
-            html.P(["The first completed job makes one. ", dcc.Link("To the training", href="/", className="link")]),
+            html.P("The first completed job makes one. Datasets are queued on the page Training."),
         ],
     )
 

@@ -1,0 +1,45 @@
+// Menus: `details.menu`, whose `.menu-list` stands beside its button, over everything, until something else is clicked.
+(function () {
+  "use strict";
+  const open = () => document.querySelector("details.menu[open]");
+
+  function place(menu) {
+    const list = menu.querySelector(".menu-list");
+    const box = menu.querySelector("summary").getBoundingClientRect();
+    const below = box.bottom + 4;
+    const fits = below + list.offsetHeight < window.innerHeight - 64;
+    list.style.top = Math.max(8, fits ? below : box.top - 4 - list.offsetHeight) + "px";
+    const width = document.documentElement.clientWidth;
+    list.style.right = Math.max(8, Math.min(width - box.right, width - list.offsetWidth - 8)) + "px";
+  }
+
+  function close(except) {
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
+  }
+
+  // What happens within a menu leaves it open: its own list is scrolled, or a phone's keyboard comes up for its field.
+  function moved(event) {
+    const menu = open();
+    const within = menu && (event.type === "scroll" ? menu.contains(event.target) : menu.contains(document.activeElement));
+    if (!within) close(null);
+  }
+
+  document.addEventListener("toggle", (event) => event.target.matches("details.menu[open]") && place(event.target), true);
+  document.addEventListener("click", function (event) {
+    const within = event.target.closest(".menu-entry, .menu-list a") ? null : event.target.closest("details.menu");
+    close(within);
+  });
+  // Before anything else on the page takes the key for itself.
+  document.addEventListener(
+    "keydown",
+    function (event) {
+      const menu = open();
+      if (event.key !== "Escape" || !menu) return;
+      event.preventDefault();
+      close(null);
+      menu.querySelector("summary").focus();
+    },
+    true
+  );
+  for (const kind of ["scroll", "resize"]) window.addEventListener(kind, moved, true);
+})();
