@@ -96,7 +96,7 @@ def build(
         update_title="",
         suppress_callback_exceptions=True,
         on_error=problem.report,
-        compress=True,
+        compress=False,
         enable_mcp=False,
         websocket_inactivity_timeout=0,
     )

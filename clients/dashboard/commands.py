@@ -226,13 +226,14 @@ async def _message(book: AsyncGuessbook, order: dict[str, str]) -> str:
         "resume": book.resume,
         "stop": book.stop,
         "cancel": book.cancel,
-        RESTORE.name: book.restore_version,
     }
     of_queue = {"queue-on": QUEUE_STATE_ON, "queue-paused": QUEUE_STATE_PAUSED, "queue-off": QUEUE_STATE_OFF}
     if name in of_job:
         return (await of_job[name](job)).message
     if name in of_queue:
         return (await book.set_queue(of_queue[name], reason=order.get("reason", ""))).message
+    if name == RESTORE.name:
+        return (await book.restore_version(job)).message
     if name == "priority":
         return (await book.set_priority(job, Priority.Value(f"PRIORITY_{to.upper()}"))).message
     if name == "front" or to:

@@ -1,9 +1,10 @@
 """`make bench-dashboard`: how soon the dashboard shows what happened and what was asked for, with 100,000 examples and 12 snapshots, and what it costs.
 
-Server, dashboard and browser are real processes; a scripted trainer goes on with the run. An event's time is the moment at which the trainer
-recorded it; it is over when the document shows its step, or a later one. The tab has the page Training open, where most is live. CPU is that of 50 events a
-second, in shares of one core; memory is the dashboard's after an hour's worth of events. Where there is one number it is a p95. Figures go to standard error;
-the last line of standard output is one JSON object.
+Server, dashboard and browser are real processes; a scripted trainer goes on with the run. What is asked for, is asked of a page at rest: right after
+another press it takes some 100 ms longer, since what that one changed is still being drawn. An event's time is the moment at which the trainer recorded
+it; it is over when the document shows its step, or a later one. The tab has the page Training open, where most is live. CPU is that of 50 events a
+second, in shares of one core; memory is the dashboard's after an hour's worth of events. Where there is one number it is a p95. Figures go to standard
+error; the last line of standard output is one JSON object.
 """
 
 import argparse

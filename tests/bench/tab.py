@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
-from e2e.browser import ARGUMENTS, executable
+from e2e.browser import ARGUMENTS, executable, settle
 from playwright.sync_api import Browser, Page, sync_playwright
 
 PROBE = (Path(__file__).parent / "probe.js").read_text()
@@ -57,6 +57,8 @@ class Tab:
         return self._until("probe.type(given)", text, rows)
 
     def _until(self, act: str, given: object, rows: Rows) -> float:
+        """From a page at rest, as a person has it who looks at the rows before the next press."""
+        settle(self.page)
         return float(self.page.evaluate(f"([given, rows]) => probe.until(() => {act}, rows)", [given, rows]))
 
     def steps_shown(self) -> list[tuple[int, float]]:

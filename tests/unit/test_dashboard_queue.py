@@ -120,9 +120,9 @@ def test_the_commands_fit_the_state() -> None:
     assert commands.possible(Job(state=JOB_STATE_COMPLETED)) == []
 
 
-def test_what_interrupts_or_ends_something_is_asked_first() -> None:
+def test_what_interrupts_ends_or_brings_back_something_is_asked_first() -> None:
     asked = {name for name, command in commands.BY_NAME.items() if command.consequence}
-    assert asked == {"skip", "pause", "stop", "cancel", "queue-paused", "queue-off"}
+    assert asked == {"skip", "pause", "stop", "cancel", "queue-paused", "queue-off", "restore-version"}
 
 
 class MovingNobody(AsyncGuessbook):

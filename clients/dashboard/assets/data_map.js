@@ -206,11 +206,11 @@
 
     showBox: function (search, ids) {
       const box = boxOf(search);
-      FIELDS.forEach(function (name, i) {
-        const told = { value: box ? box[i] : null };
-        if (!window.guessbook.filters.known("box-" + name, told)) set("box-" + name, told);
-      });
-      return [!box, ids.map((id) => String(Boolean(box) && id.box === box.join(",")))];
+      const { tell } = window.guessbook.filters;
+      FIELDS.forEach((name, i) => tell("box-" + name, { value: box ? box[i] : null }));
+      for (const id of ids) tell(id, { "aria-pressed": String(Boolean(box) && id.box === box.join(",")) });
+      tell("box-clear", { disabled: !box });
+      return [same(), ids.map(same)];
     },
 
     // A field that is left empty is the end of its axis.

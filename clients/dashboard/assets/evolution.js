@@ -62,7 +62,12 @@
     }
     return Object.keys(wanted).length ? wanted : null;
   }
-  window.guessbook.filters = { ABOUT, MOMENT, only, none, known, byHand, chosen };
+
+  // Only what is new: each part that is told something is drawn anew.
+  function tell(id, props) {
+    if (!known(JSON.stringify([id, Object.keys(props)]), props)) set(id, props);
+  }
+  window.guessbook.filters = { ABOUT, MOMENT, only, none, known, tell, byHand, chosen };
 
   // A tab says which one it is when the page is laid out, too, and that is not what the address says.
   let pickedTab = false;
@@ -79,8 +84,8 @@
     // ---- cards, changes, categories ----
 
     pressStates: function (search, ids) {
-      const state = read(search)("state");
-      return ids.map((id) => String(id.word === state));
+      for (const id of ids) tell(id, { "aria-pressed": String(id.word === read(search)("state")) });
+      return ids.map(same);
     },
 
     filterByState: function (clicks, search) {
@@ -88,8 +93,8 @@
     },
 
     pressChanges: function (search, ids) {
-      const change = read(search)("change");
-      return ids.map((id) => String(id.word === change));
+      for (const id of ids) tell(id, { "aria-pressed": String(id.word === read(search)("change")) });
+      return ids.map(same);
     },
 
     filterByChange: function (clicks, search) {
@@ -141,10 +146,12 @@
         const values = { "step-pick": given("step"), "vs-pick": before.includes(Number(given("vs"))) ? given("vs") : "" };
         for (const [pick, value] of Object.entries(values)) if (!known(pick, [value, steps])) set(pick, { value });
       });
-      return [
+      const choices = [
         [unnamed("step", newest, steps.length ? step(newest) + " (newest)" : "No snapshot yet"), ...steps.slice(0, -1).reverse().map(choice)],
         [unnamed("vs", last, before.length ? step(last) + " (before)" : "Nothing before it"), ...before.slice(0, -1).reverse().map(choice)],
       ];
+      ["step-pick", "vs-pick"].forEach((pick, place) => tell(pick, { data: choices[place] }));
+      return [same(), same()];
     },
 
     // A click on the newest snapshot goes back to it, and to those that come after it.

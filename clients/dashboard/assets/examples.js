@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const { set, same, pressed, count, visible, read, changed, callbacks, filters } = window.guessbook;
-  const { ABOUT, MOMENT, only, none, known, byHand, chosen } = filters;
+  const { ABOUT, MOMENT, only, none, known, tell, byHand, chosen } = filters;
   const component = (type, props) => ({ type, namespace: "dash_html_components", props });
 
   // Columns that show what the list is in the order of, and nothing else.
@@ -261,7 +261,8 @@
       const there = ABOUT.filter((part) => given(part) !== "");
       const chips = there.map((part) => chip(part, SAY[part](given(part), given, steps)));
       if (there.length > 1) chips.push(component("Button", { id: { type: "clear", part: "" }, key: "all", className: "link-button", children: "Clear all" }));
-      return chips;
+      tell("filters", { children: chips });
+      return same();
     },
 
     clearFilter: function (clicks, search) {
@@ -310,8 +311,8 @@
 
     listSaved: function (saved, search) {
       const now = only([...ABOUT, "sort"], search);
-      if (!saved || !saved.length) return component("P", { className: "dim", children: "None yet. Set a filter, give it a name and save it." });
-      return saved.map((each) =>
+      const none = component("P", { className: "dim", children: "None yet. Set a filter, give it a name and save it." });
+      const rows = (saved || []).map((each) =>
         component("Div", {
           key: each.name,
           className: "saved-row" + (each.search === now ? " here" : ""),
@@ -327,6 +328,8 @@
           ],
         })
       );
+      tell("saved-list", { children: rows.length ? rows : none });
+      return same();
     },
 
     applySaved: function (clicks, saved, search) {

@@ -69,7 +69,8 @@ def _grid() -> Component:
             "theme": {"function": "bookTheme(themeQuartz)"},
             "cacheBlockSize": rows.BLOCK,
             "maxBlocksInCache": 30,
-            "maxConcurrentDatasourceRequests": 2,
+            # No limit: the grid goes on counting a question whose list was replaced before its answer, and at its limit asks nothing any more.
+            "maxConcurrentDatasourceRequests": -1,
             "blockLoadDebounceMillis": 0,
             "animateRows": False,
             "rowHeight": ROW_PX,
