@@ -12,7 +12,19 @@
     return named || wide[0] + code.toString(16).padStart(wide[1], "0");
   }
 
+  // Several presses can change the address before a callback sees the first change: each goes on from the one before, not from what it was told.
+  const behind = new Set(); // addresses that were left for `ahead`
+  let ahead = null;
+  const latest = (search) => (behind.has(search || "") ? ahead : search || "");
+  const arrived = () => behind.clear();
+  window.addEventListener("popstate", arrived);
+
   window.guessbook = {
+    latest,
+
+    // The address is `search` by now.
+    arrivedAt: (search) => (search || "") === ahead && arrived(),
+
     set: (id, props) => dash().set_props(id, props),
     same: () => dash().no_update,
     pressed: () => dash().callback_context.triggered_id,
@@ -28,14 +40,18 @@
 
     // The URL's query with some of it changed; null takes a part out. `same()` where nothing is.
     changed: function (search, changes) {
-      const query = new URLSearchParams(search || "");
+      const from = latest(search);
+      const query = new URLSearchParams(from);
       for (const [name, value] of Object.entries(changes)) {
         if (value === null || value === "" || value === EMPTY[name]) query.delete(name);
         else query.set(name, String(value));
       }
       const text = query.toString();
       const next = text ? "?" + text : "";
-      return next === (search || "") ? dash().no_update : next;
+      if (next === from) return dash().no_update;
+      behind.add(search || "").add(from).delete(next);
+      ahead = next;
+      return next;
     },
 
     // Functions for callbacks in the browser (browser.py).

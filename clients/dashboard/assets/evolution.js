@@ -1,7 +1,7 @@
 // The page Evolution: what its parts are asked about, its cards, tabs and pickers. The list is in examples.js.
 (function () {
   "use strict";
-  const { set, same, pressed, count, read, changed, callbacks } = window.guessbook;
+  const { set, same, pressed, count, read, changed, latest, callbacks } = window.guessbook;
 
   // What filters the examples, in the words of the address; what `view.py` reads. The order and the open example are no part of it.
   const ABOUT = ["state", "q", "category", "change", "box", "insight", "held_out"];
@@ -34,14 +34,15 @@
   }
 
   // A control says also what it was given from the address, a moment later, when the address may be another. So what one says counts once, after
-  // it was used: the search by typing, the others by a click, which a choice by keyboard is, too.
-  const used = { search: false, choice: false };
-  document.addEventListener("input", (event) => (used.search = used.search || event.target.id === "search"), true);
-  document.addEventListener("click", (event) => (used.choice = used.choice || Boolean(event.target.closest("[role=option], input[type=checkbox]"))), true);
-  function byHand(control) {
-    const kind = control === "search" ? "search" : "choice";
-    const was = used[kind];
-    used[kind] = false;
+  // it was used: the search if it is what was typed last, the others after a click, which a choice by keyboard is, too.
+  let typed = null;
+  let clicked = false;
+  document.addEventListener("input", (event) => event.target.id === "search" && (typed = event.target.value), true);
+  document.addEventListener("click", (event) => (clicked = clicked || Boolean(event.target.closest("[role=option], input[type=checkbox]"))), true);
+  function byHand(control, value) {
+    const was = control === "search" ? value === typed : clicked;
+    if (control !== "search") clicked = false;
+    else if (was) typed = null;
     return was;
   }
 
@@ -55,10 +56,10 @@
       const [part, value] = controls[control] || [];
       if (value === undefined || value === null || value === given(part)) continue;
       const props = (said) => (part === "held_out" ? { checked: said === "1" } : { value: said });
-      if (byHand(control)) {
+      if (byHand(control, value)) {
         wanted[part] = value;
         known(control, props(value)); // it shows that already, and by the time the address is read, more may have been typed
-      } else setTimeout(() => set(control, props(given(part))));
+      } else if (control !== "search" || typed === null) setTimeout(() => set(control, props(given(part)))); // else more is being typed
     }
     return Object.keys(wanted).length ? wanted : null;
   }
@@ -75,7 +76,7 @@
     document.addEventListener(kind, (event) => (pickedTab = Boolean(event.target.closest("#tab [role=tab]"))), true);
 
   function toggled(part, word, search) {
-    return changed(search, { [part]: read(search)(part) === word ? null : word, row: null });
+    return changed(search, { [part]: read(latest(search))(part) === word ? null : word, row: null });
   }
 
   const step = (number) => "Step " + count(number);

@@ -1,7 +1,7 @@
 // The frame around every page: which run it is about, the links between the pages.
 (function () {
   "use strict";
-  const { set, same, count, read, changed, callbacks } = window.guessbook;
+  const { set, same, count, read, changed, arrivedAt, callbacks } = window.guessbook;
 
   // The run's numbers, or those of the last message about it, whichever are newer in the log.
   function newest(run, live) {
@@ -29,6 +29,7 @@
     closeProblem: () => (document.getElementById("problem").textContent ? null : same()),
 
     keepPlace: function (search, place) {
+      arrivedAt(search);
       const given = read(search);
       const now = new URLSearchParams({ run: given("run"), at: given("at") }).toString();
       return now === place ? same() : now;
