@@ -6,9 +6,9 @@ from pathlib import Path
 
 import made_versions
 import pytest
-from e2e.browser import settle
 from e2e.processes import Dashboard
 from e2e.scripted import ScriptedTrainer
+from eventually import eventually
 from made_events import run_start
 from playwright.sync_api import Locator, Page, expect
 from server_process import ServerProcess
@@ -53,7 +53,6 @@ def order(book: Guessbook) -> list[str]:
 
 
 def choose(page: Page, job: str, entry: str) -> None:
-    settle(page)  # a row that is drawn anew shuts its menu
     page.get_by_label(f"What to do with {job}").click()
     page.locator(".menu[open]").get_by_role("button", name=entry, exact=True).click()
 
@@ -226,6 +225,23 @@ def test_only_the_file_that_was_looked_at_is_submitted_and_only_once(
     expect(page.get_by_label("Name")).to_have_value("")
     expect(found).to_be_empty()
     expect(page.locator("#submit-rows")).to_be_empty()
+
+
+def test_a_menu_stays_open_while_its_row_is_drawn_anew(
+    page: Page, dashboard: Dashboard, book: Guessbook, waiting: list[str], tmp_path: Path
+) -> None:
+    page.goto(dashboard.link)
+    page.get_by_label("What to do with second").click()
+    entry = page.locator(".menu[open]").get_by_role("button", name="To the front")
+    before = entry.element_handle()
+    assert before
+    book.submit(dataset(tmp_path, "fourth.jsonl"))
+    expect(row(page, "fourth")).to_be_visible()
+    expect(entry).to_be_in_viewport()
+    assert not before.evaluate("entry => entry.isConnected"), "the row was not drawn anew"
+    entry.click()
+    expect(page.locator(".menu[open]")).to_have_count(0)
+    eventually(lambda: order(book)[0].startswith("second"))
 
 
 def test_a_guest_sees_the_queue_and_steers_nothing(

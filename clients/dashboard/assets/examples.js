@@ -80,13 +80,14 @@
         try {
           const { rows, matching, told } = first || (await block(of, startRow, endRow));
           first = null;
-          if (of === listed) say(matching, told);
+          if (of === listed && card()) say(matching, told);
           successCallback(rows, matching);
           drawn();
         } catch (error) {
-          failed = of === listed;
-          if (failed) set("matching", { children: error.message });
           failCallback();
+          if (of !== listed || !card()) return;
+          failed = true;
+          set("matching", { children: error.message });
         }
       },
     };
@@ -97,7 +98,7 @@
     listed = of;
     card().ariaBusy = "true";
     const found = await block(of, 0, api.getGridOption("cacheBlockSize")).catch((error) => ({ rows: [], matching: 0, told: error.message, error }));
-    if (of !== listed || api.isDestroyed()) return;
+    if (of !== listed || api.isDestroyed() || !card()) return;
     failed = "error" in found;
     card().ariaBusy = "false";
     fitColumns(api);

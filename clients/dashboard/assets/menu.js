@@ -13,7 +13,20 @@
     list.style.right = Math.max(8, Math.min(width - box.right, width - list.offsetWidth - 8)) + "px";
   }
 
+  // A row that is drawn anew has a new menu.
+  let kept = null; // the name of the one that is open
+  const again = new MutationObserver(function () {
+    const menu = document.querySelector('details.menu[data-menu="' + CSS.escape(kept) + '"]:not([open])');
+    if (menu) menu.open = true;
+  });
+  function keep(name) {
+    kept = name || null;
+    again.disconnect();
+    if (kept) again.observe(document.body, { childList: true, subtree: true });
+  }
+
   function close(except) {
+    if (!except) keep(null);
     for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
   }
 
@@ -24,7 +37,18 @@
     if (!within) close(null);
   }
 
-  document.addEventListener("toggle", (event) => event.target.matches("details.menu[open]") && place(event.target), true);
+  document.addEventListener(
+    "toggle",
+    function (event) {
+      const menu = event.target;
+      if (!menu.matches("details.menu")) return;
+      if (menu.open) {
+        place(menu);
+        keep(menu.dataset.menu);
+      } else if (menu.isConnected && menu.dataset.menu === kept) keep(null);
+    },
+    true
+  );
   document.addEventListener("click", function (event) {
     const within = event.target.closest(".menu-entry, .menu-list a") ? null : event.target.closest("details.menu");
     close(within);

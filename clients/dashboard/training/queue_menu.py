@@ -30,7 +30,7 @@ def menu(job: Job, order: list[str]) -> Component:
         entries += [*_moves(job, order), *_priorities(job)]
     if "cancel" in commands.possible(job):
         entries.append(_entry("Cancel", "cancel", job.id, red=True))
-    return _menu(f"What to do with {visible(job.name)}", html.Span(className="icon icon-more"), entries)
+    return _menu(job.id, f"What to do with {visible(job.name)}", entries)
 
 
 def switch(state: "QueueState.ValueType", *, steered: bool) -> Component:
@@ -41,7 +41,7 @@ def switch(state: "QueueState.ValueType", *, steered: bool) -> Component:
         return badge
     others = [command for command in commands.FOR_QUEUE if command.name != f"queue-{word}"]
     entries = [_entry(command.label, command.name, "") for command in others]
-    return html.Div([badge, _menu(f"The queue is {word}", html.Span(className="icon icon-more"), entries)])
+    return html.Div([badge, _menu("queue", f"The queue is {word}", entries)])
 
 
 def _moves(job: Job, order: list[str]) -> list[Component]:
@@ -75,10 +75,13 @@ def _entry(label: str, name: str, job: str, to: str = "", *, red: bool = False, 
     )
 
 
-def _menu(meaning: str, mark: Component, entries: list[Component]) -> Component:
-    """Opens and closes by itself; training.js places it, and closes it when something else is clicked."""
+def _menu(name: str, meaning: str, entries: list[Component]) -> Component:
+    """Opens and closes by itself; menu.js places it, and opens it again by its name where its row is drawn anew meanwhile."""
     named: dict[str, Any] = {"aria-label": meaning}
+    again: dict[str, Any] = {"data-menu": name}
+    mark = html.Span(className="icon icon-more")
     return html.Details(
         className="menu",
         children=[html.Summary(mark, className="icon-button", **named), html.Div(entries, className="menu-list")],
+        **again,
     )
