@@ -106,21 +106,30 @@ def _pictures(browser: Browser, dashboard: Dashboard, pages: dict[str, tuple[str
             page.set_default_timeout(60_000)
             for name, (path, query) in pages.items():
                 page.goto(dashboard.page(path, query))
-                yield _picture(page, _file(into, name, width, scheme), whole=(name, width, scheme) != README)
+                # With an example open, list and story fill the window, and on a phone the story alone.
+                yield _picture(page, _file(into, name, width, scheme), whole=name != "evolution-example")
             context.close()
 
 
 def _picture(page: Page, file: Path, *, whole: bool) -> Path:
     page.wait_for_function("() => ['Live', 'Past'].includes(document.getElementById('line-word')?.textContent)")
     settle(page)
+    window = page.viewport_size
+    assert window
+    if whole:
+        # A window in which all of it is seen: what is far below a window, the list of examples doesn't draw.
+        page.evaluate("scrollTo(0, 0)")
+        page.add_style_tag(content=WHOLE)
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({**window, "height": max(height, window["height"])})
+        settle(page)
     if page.locator("#examples:visible").count():
         page.locator(".ag-row .text-cell").first.wait_for()
-    if whole:
-        page.evaluate("scrollTo(0, 0)")
-    page.screenshot(path=file, full_page=whole, style=WHOLE if whole else None)
+    page.screenshot(path=file)
     sideways = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     if sideways > 0:
         print(f"{file.name} can be scrolled sideways by {sideways} px", file=sys.stderr)
+    page.set_viewport_size(window)
     return file
 
 
