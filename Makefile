@@ -25,10 +25,10 @@ help:  ## this list
 demo: $(VENV)/.all  ## fine-tune a small real model and open the dashboard (DEMO_ONCE=1: end after training)
 	@exec $(BIN)/guessbook demo
 
-# Each file on a thread of its own: much of a test is waiting for processes, fsyncs and grace times. In their order, since the files with the fewest tests have
-# the longest, and the unit tests fill what is left at the end.
+# Two files at a time, each on a thread of its own: much of a test is waiting for processes, fsyncs and grace times. In the order of pyproject.toml, since what
+# pytest-xdist would do first are the files with the most tests, and those have the shortest.
 test: check chromium strace sshd  ## all checks and all tests
-	@OMP_NUM_THREADS=1 exec $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 exec $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev .ns  ## ruff, mypy, stale generated code
 	@$(BIN)/ruff check .

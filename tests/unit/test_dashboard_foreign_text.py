@@ -99,7 +99,7 @@ def test_the_browser_spells_as_python_does() -> None:
         pytest.skip("node is not installed")
     text = f"{HOSTILE}\t\r\n\u200c\u200d\x85\xad\u2028\u3000\U000e0001é👩\u200d🔬"
     script = (
-        "const window = {}, document = { addEventListener() {} };"
+        "const nothing = { addEventListener() {} }, window = { ...nothing }, document = nothing;"
         + (ASSETS / "address.js").read_text()
         + ";process.stdout.write(window.guessbook.visible(process.argv[1]))"
     )

@@ -7,7 +7,7 @@
 
   cells.StateCell = function (props) {
     if (!props.value) return loading();
-    return make("span", { className: "state-cell" }, make("i", { className: "state-mark " + props.value.word }), props.value.label);
+    return make("span", { className: "state-cell", title: props.value.label }, make("i", { className: "state-mark " + props.value.word }), props.value.label);
   };
 
   cells.TextCell = function (props) {

@@ -54,7 +54,7 @@
     const half = MOST_VARIABLE / 2;
     group.append(svg("line", { x1: x(half), x2: x(half), y1: y(1), y2: y(0) }));
     group.append(svg("line", { x1: x(0), x2: x(half), y1: y(0.5), y2: y(0.5) }));
-    group.append(svg("text", { x: x(0) + 6, y: y(1) + 14 }, "easy"));
+    group.append(svg("text", { x: x(0) + 6, y: y(0.5) - 6 }, "easy"));
     group.append(svg("text", { x: x(MOST_VARIABLE) - 6, y: y(1) + 14, "text-anchor": "end" }, "ambiguous"));
     group.append(svg("text", { x: x(0) + 6, y: y(0.5) + 14 }, "hard"));
     return group;

@@ -31,6 +31,8 @@
       if (example !== heading) heading = null;
       if (neighbours && String(neighbours.of) !== example) neighbours = null;
       if (example === "") presses.length = 0;
+      const { tell } = window.guessbook.filters;
+      if (document.getElementById("book")) tell("book", { className: example === "" ? "book" : "book open" });
       scroll = example !== "" && open === "";
       open = example;
       return same();

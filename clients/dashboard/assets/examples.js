@@ -32,7 +32,7 @@
     const measured = MEASURES.includes(order);
     const shown = {
       index: width >= 820,
-      state: given("state") === "" && width >= 480,
+      state: given("state") === "",
       expected: width >= 900,
       guess: width >= 420,
       category: categories && given("category") === "" && width >= 1100,
@@ -42,7 +42,9 @@
     for (const measure of MEASURES) shown[measure] = measure === order && width >= 560;
     const marks = Math.min((window.guessbook.steps || []).length, LONGEST_STRIP);
     const state = Object.entries(shown).map(([colId, there]) => ({ colId, hide: !there }));
-    state.find((each) => each.colId === "strip").width = Math.max(94, 24 + 10 * marks);
+    const widths = { strip: Math.max(94, 24 + 10 * marks), state: width < 480 ? 62 : 124 };
+    for (const each of state) if (each.colId in widths) each.width = widths[each.colId];
+    card().classList.toggle("narrow", width < 480); // a state is its mark there
     // All in one: the columns that fill the rest are measured anew only then.
     if (!known("columns", state)) api.applyColumnState({ state });
   }
@@ -231,7 +233,7 @@
         tab: { value: given("tab") || "categories" },
       };
       for (const [control, props] of Object.entries(controls)) if (!known(control, props)) set(control, props);
-      return given("example") === "" ? "book" : "book open";
+      return same();
     },
 
     filter: function (q, state, category, held, search) {
@@ -274,6 +276,7 @@
     // The list goes first: a browser that has to draw everything at once shows all of it late.
     listExamples: function (search, touched, style) {
       const here = document.getElementById("book");
+      const patience = here === page ? PATIENCE_MS : 0; // what is laid out anew would move the list
       if (here !== page) {
         listed = opened = "";
         told = null;
@@ -282,7 +285,7 @@
       categories = Boolean(style) && style.display !== "none";
       now = search;
       const rows = window.dash_ag_grid.getApiAsync("examples").then((api) => renew(api, search, touched));
-      Promise.race([rows, new Promise((done) => setTimeout(done, PATIENCE_MS))]).then(function () {
+      Promise.race([rows, new Promise((done) => setTimeout(done, patience))]).then(function () {
         if (search === now && !known("view", search)) set("view", { data: search });
       });
       return same();

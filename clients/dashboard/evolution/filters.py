@@ -118,11 +118,12 @@ def register(app: Dash, queries: Queries) -> None:
     )
     in_browser(app, "filter", url, *chosen, search)
     in_browser(app, "order", url, Input("sort", "value"), Input("turn-sort", "n_clicks"), search)
+    # At once, not with what follows the list: their line moves it.
     in_browser(
         app,
         "showFilters",
         Output("filters", "children"),
-        Input("view", "data"),
+        Input("url", "search"),
         Input("snapshot-steps", "data"),
         at_start=True,
     )
