@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from e2e.browser import settle
 from e2e.processes import Dashboard
 from e2e.scripted import ScriptedTrainer
 from playwright.sync_api import Locator, Page, expect
@@ -47,6 +48,7 @@ def matching(page: Page) -> Locator:
 
 def test_an_example_has_a_page_of_its_own(page: Page, dashboard: Dashboard, training: ScriptedTrainer) -> None:
     page.goto(dashboard.page("/evolution", "state=improving&q=capital"))
+    settle(page)  # the rows are there first, and move while what stands over them comes
     page.locator('.ag-row [col-id="prompt"]').first.click()
     expect(page.locator("#story-title")).to_contain_text("Example 1")
     page.get_by_role("link", name="On a page of its own").click()
