@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from e2e.browser import settle
 from e2e.processes import Dashboard
 from e2e.scripted import ScriptedTrainer
 from playwright.sync_api import Locator, Page, expect
@@ -69,10 +70,11 @@ def test_a_click_leads_to_what_the_bar_says_there(page: Page, dashboard: Dashboa
     page.goto(dashboard.link)
     expect(page.locator("#step")).to_have_text("Step 10")
     expect(slider(page)).to_be_enabled()
+    settle(page)
     box = slider(page).bounding_box()
     assert box
     mark = page.locator(".past-mark").first.evaluate("mark => mark.getBoundingClientRect().x")
-    page.mouse.move(mark + 3, box["y"] + box["height"] / 2)
+    slider(page).hover(position={"x": mark + 3 - box["x"], "y": box["height"] / 2})
     expect(page.locator(".past-hint")).to_contain_text("Snapshot at step 0 of facts.jsonl")
     page.mouse.down()
     page.mouse.up()

@@ -244,6 +244,39 @@ def test_a_menu_stays_open_while_its_row_is_drawn_anew(
     eventually(lambda: order(book)[0].startswith("second"))
 
 
+def test_a_menu_opens_though_its_row_is_drawn_anew_at_that_moment(
+    page: Page, dashboard: Dashboard, waiting: list[str]
+) -> None:
+    page.goto(dashboard.link)
+    button = page.get_by_label("What to do with second")
+    expect(button).to_be_visible()
+    button.evaluate("""button => {
+        const menu = button.parentElement;
+        const anew = menu.cloneNode(true);
+        button.click();
+        menu.replaceWith(anew);
+    }""")
+    expect(page.locator(".menu[open]").get_by_role("button", name="To the front")).to_be_in_viewport()
+
+
+def test_a_menu_follows_its_button_while_the_page_moves(page: Page, dashboard: Dashboard, waiting: list[str]) -> None:
+    page.set_viewport_size({"width": 800, "height": 500})
+    page.goto(dashboard.link)
+    button = page.get_by_label("What to do with first")
+    button.click()
+    entries = page.locator(".menu[open] .menu-list")
+    expect(entries).to_be_in_viewport()
+    page.evaluate("window.scrollBy(0, -60)")
+    apart = """() => {
+        const [a, b] = [".menu[open] summary", ".menu[open] .menu-list"].map(
+            (part) => document.querySelector(part).getBoundingClientRect());
+        return Math.min(Math.abs(b.top - a.bottom), Math.abs(a.top - b.bottom)) <= 5;
+    }"""
+    page.wait_for_function(apart)
+    page.evaluate("window.scrollTo(0, 0)")
+    expect(page.locator(".menu[open]")).to_have_count(0)
+
+
 def test_a_guest_sees_the_queue_and_steers_nothing(
     page: Page, dashboard: Dashboard, server: ServerProcess, waiting: list[str]
 ) -> None:

@@ -30,28 +30,23 @@
     for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
   }
 
-  // What happens within a menu leaves it open: its own list is scrolled, or a phone's keyboard comes up for its field.
+  // It follows its button, and goes with it: but not while a field in it has a phone's keyboard up.
   function moved(event) {
     const menu = open();
-    const within = menu && (event.type === "scroll" ? menu.contains(event.target) : menu.contains(document.activeElement));
-    if (!within) close(null);
+    if (!menu || (event.type === "scroll" && menu.contains(event.target))) return;
+    const button = menu.querySelector("summary").getBoundingClientRect();
+    if (button.bottom > 0 && button.top < window.innerHeight) place(menu);
+    else if (!menu.querySelector(".menu-list").contains(document.activeElement)) close(null);
   }
 
-  document.addEventListener(
-    "toggle",
-    function (event) {
-      const menu = event.target;
-      if (!menu.matches("details.menu")) return;
-      if (menu.open) {
-        place(menu);
-        keep(menu.dataset.menu);
-      } else if (menu.isConnected && menu.dataset.menu === kept) keep(null);
-    },
-    true
-  );
+  document.addEventListener("toggle", (event) => event.target.matches("details.menu[open]") && place(event.target), true);
   document.addEventListener("click", function (event) {
     const within = event.target.closest(".menu-entry, .menu-list a") ? null : event.target.closest("details.menu");
     close(within);
+    if (!event.target.closest("details.menu > summary")) return;
+    event.preventDefault(); // at once, not when the browser comes to it: by then the row may be another
+    within.open = !within.open;
+    keep(within.open && within.dataset.menu);
   });
   // Before anything else on the page takes the key for itself.
   document.addEventListener(
