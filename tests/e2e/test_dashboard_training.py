@@ -6,6 +6,7 @@ from pathlib import Path
 
 import made_versions
 import pytest
+from e2e.browser import settle
 from e2e.processes import Dashboard
 from e2e.scripted import ScriptedTrainer
 from eventually import eventually
@@ -244,12 +245,31 @@ def test_a_menu_stays_open_while_its_row_is_drawn_anew(
     eventually(lambda: order(book)[0].startswith("second"))
 
 
+def test_a_row_stays_under_the_pressed_button(
+    page: Page, dashboard: Dashboard, book: Guessbook, waiting: list[str], tmp_path: Path
+) -> None:
+    page.goto(dashboard.link)
+    row(page, "second").hover()
+    page.mouse.down()
+    pressed = row(page, "second").element_handle()
+    assert pressed
+    book.submit(dataset(tmp_path, "fourth.jsonl"))
+    page.wait_for_function(
+        "() => JSON.stringify(window.dash_component_api.getLayout('queue-drawn').props.data).includes('fourth.jsonl')"
+    )
+    assert pressed.evaluate("row => row.isConnected")
+    expect(row(page, "fourth")).to_have_count(0)
+    page.mouse.up()
+    expect(row(page, "fourth")).to_be_visible()
+
+
 def test_a_menu_opens_though_its_row_is_drawn_anew_at_that_moment(
     page: Page, dashboard: Dashboard, waiting: list[str]
 ) -> None:
     page.goto(dashboard.link)
+    settle(page)
     button = page.get_by_label("What to do with second")
-    expect(button).to_be_visible()
+    button.scroll_into_view_if_needed()
     button.evaluate("""button => {
         const menu = button.parentElement;
         const anew = menu.cloneNode(true);

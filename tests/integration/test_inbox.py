@@ -203,6 +203,7 @@ def test_a_bad_sidecar_rejects_both_and_its_key_is_named(
     put(server, write_questions(tmp_path / "facts.jsonl", 5))
     _, report = rejected(server, book, "facts.jsonl")
     assert "its sidecar facts.yaml can't be used: line 1: lora_rr is unknown; did you mean lora_r" in report
+    eventually(lambda: (server.home.rejected / "facts.yaml").exists())  # moved after its dataset
     assert (server.home.rejected / "facts.yaml").read_text() == "lora_rr: 4\n"
     assert not book.jobs().jobs
 

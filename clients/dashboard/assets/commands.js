@@ -1,4 +1,4 @@
-// Clicks that give orders (commands.py). Jobs that are dragged give them too (training.js).
+// Clicks that give orders (commands.py). Jobs that are dragged give them too (queue.js).
 (function () {
   "use strict";
   const { same, pressed, callbacks } = window.guessbook;

@@ -1,4 +1,4 @@
-// The page Training: the current job, the queue's order by dragging, and files on their way up.
+// The page Training: the current job, and files on their way up.
 (function () {
   "use strict";
   const { set, same, count, callbacks, loss, newest } = window.guessbook;
@@ -7,58 +7,6 @@
     if (value === undefined) return "–";
     return value === 0 ? "0" : value.toExponential(2).replace("e-", "e−").replace(/\.?0+e/, "e");
   }
-
-  // ---- the queue's order: a row is dropped before another, or behind all ----
-
-  let dragged = null;
-  const row = (event) => event.target.closest && event.target.closest(".job-row[data-job]");
-
-  // The row that the dragged one would come before; null: behind all.
-  function target(event) {
-    const over = row(event);
-    if (!over) return undefined;
-    const box = over.getBoundingClientRect();
-    if (event.clientY < box.top + box.height / 2) return over;
-    let next = over.nextElementSibling;
-    while (next && !next.dataset.job) next = next.nextElementSibling;
-    return next;
-  }
-
-  function unmark() {
-    for (const each of document.querySelectorAll(".job-row.drop-before, .job-row.drop-after")) each.classList.remove("drop-before", "drop-after");
-  }
-
-  document.addEventListener("dragstart", function (event) {
-    const from = row(event);
-    if (!from) return;
-    dragged = from.dataset.job;
-    event.dataTransfer.effectAllowed = "move";
-    event.dataTransfer.setData("text/plain", dragged);
-  });
-  document.addEventListener("dragover", function (event) {
-    if (dragged === null) return;
-    const before = target(event);
-    if (before === undefined) return;
-    event.preventDefault();
-    unmark();
-    if (before) before.classList.add("drop-before");
-    else row(event).classList.add("drop-after");
-  });
-  document.addEventListener("drop", function (event) {
-    if (dragged === null) return;
-    const before = target(event);
-    const job = dragged;
-    dragged = null;
-    unmark();
-    if (before === undefined) return;
-    event.preventDefault();
-    const to = before ? before.dataset.job : "";
-    if (to !== job) set("pressed", { data: { name: "move", job, to, at: Date.now() } });
-  });
-  document.addEventListener("dragend", function () {
-    dragged = null;
-    unmark();
-  });
 
   // ---- a file on its way up ----
 

@@ -6,6 +6,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from guessbook.clients.dashboard import numbers, role
+from guessbook.clients.dashboard.browser import in_browser
 from guessbook.clients.dashboard.clock import Clock
 from guessbook.clients.dashboard.link import href
 from guessbook.clients.dashboard.queries import Queries
@@ -48,6 +49,7 @@ def layout() -> Component:
             ),
             html.P(id="queue-note", className="queue-note", role="status"),
             html.Div(id="jobs", className="job-rows"),
+            dcc.Store(id="queue-drawn"),
         ],
     )
 
@@ -68,10 +70,7 @@ def register(app: Dash, queries: Queries) -> None:
         )
 
     app.callback(
-        Output("jobs", "children"),
-        Output("jobs-count", "children"),
-        Output("queue-switch", "children"),
-        Output("queue-note", "children"),
+        Output("queue-drawn", "data"),
         Input("jobs-touched", "data"),
         Input("run-shown", "data"),
         Input("snapshots-touched", "data"),
@@ -79,6 +78,14 @@ def register(app: Dash, queries: Queries) -> None:
         State("run", "data"),
         State("url", "search"),
     )(rows)
+    parts = ("jobs", "jobs-count", "queue-switch", "queue-note")
+    in_browser(
+        app,
+        "drawQueue",
+        *(Output(part, "children") for part in parts),
+        Input("queue-drawn", "data"),
+        *(State(part, "children") for part in parts),
+    )
 
 
 def waiting(jobs: list[Job]) -> str:
