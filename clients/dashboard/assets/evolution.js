@@ -49,17 +49,18 @@
   // Of some controls' values, {control: [part of the address, value]}, those that were just chosen, by part. Another that differs from the
   // address is set right.
   function chosen(controls, search) {
-    const given = read(search);
+    const given = (part) => read(latest(search))(part);
     const wanted = {};
     for (const { prop_id } of window.dash_clientside.callback_context.triggered) {
       const control = prop_id.split(".")[0];
       const [part, value] = controls[control] || [];
       if (value === undefined || value === null || value === given(part)) continue;
       const props = (said) => (part === "held_out" ? { checked: said === "1" } : { value: said });
+      const more = () => control === "search" && typed !== null; // is being typed
       if (byHand(control, value)) {
         wanted[part] = value;
         known(control, props(value)); // it shows that already, and by the time the address is read, more may have been typed
-      } else if (control !== "search" || typed === null) setTimeout(() => set(control, props(given(part)))); // else more is being typed
+      } else if (!more()) setTimeout(() => more() || set(control, props(given(part))));
     }
     return Object.keys(wanted).length ? wanted : null;
   }
