@@ -49,7 +49,7 @@
   // Of some controls' values, {control: [part of the address, value]}, those that were just chosen, by part. Another that differs from the
   // address is set right.
   function chosen(controls, search) {
-    const given = (part) => read(latest(search))(part);
+    const given = read(latest(search));
     const wanted = {};
     for (const { prop_id } of window.dash_clientside.callback_context.triggered) {
       const control = prop_id.split(".")[0];

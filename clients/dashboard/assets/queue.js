@@ -3,6 +3,8 @@
   "use strict";
   const { set, same, callbacks } = window.guessbook;
 
+  let dragged = null; // a job's id
+
   // A row that is drawn anew under a pressed button would take the click or the dragging with it.
   let held = false;
   let late = null; // what came meanwhile
@@ -15,7 +17,6 @@
   document.addEventListener("pointerup", () => setTimeout(release), true); // the click comes after it
   document.addEventListener("pointercancel", () => dragged === null && release(), true); // dragging begins with it, too
 
-  let dragged = null;
   const row = (event) => event.target.closest && event.target.closest(".job-row[data-job]");
 
   // The row that the dragged one would come before; null: behind all.
@@ -68,9 +69,9 @@
 
   callbacks({
     drawQueue: function (drawn, ...shown) {
-      if (!drawn) return Array(shown.length).fill(same());
-      if (held) late = [...drawn];
-      return drawn.map((part, place) => (held || JSON.stringify(part) === JSON.stringify(shown[place]) ? same() : part));
+      if (held) late = drawn;
+      if (held || !drawn) return Array(shown.length).fill(same());
+      return drawn.map((part, place) => (JSON.stringify(part) === JSON.stringify(shown[place]) ? same() : part));
     },
   });
 })();

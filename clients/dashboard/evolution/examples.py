@@ -95,6 +95,6 @@ def register(app: Dash) -> None:
         at_start=True,
     )
     # It also writes the filters' values. Declared as outputs, they would close a circle with the callbacks that read them.
-    in_browser(app, "showView", Output("book", "className"), Input("view", "data"), at_start=True)
+    in_browser(app, "showView", Input("view", "data"), at_start=True)
     url, search = Output("url", "search", allow_duplicate=True), State("url", "search")
     in_browser(app, "openExample", url, Input("examples", "cellClicked"), search)
